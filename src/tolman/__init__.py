@@ -1,0 +1,1 @@
+"""Tolman: latent learning."""

@@ -1,0 +1,1 @@
+"""Objectives: each makes batches from a corpus and a loss from a model."""
