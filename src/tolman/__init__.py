@@ -1,1 +1,97 @@
-"""Tolman: latent learning."""
+"""Tolman: one latent space you own, learned on your text, kept in one folder, used for everything.
+
+This file is the table of contents. Names load when they are first used, so `import tolman` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tolman.errors import (
+    BudgetError,
+    MissingExtra,
+    ModelError,
+    QueryError,
+    SourceError,
+    SpaceError,
+    SpaceMismatch,
+    StorageError,
+    TolmanError,
+)
+from tolman.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from tolman.corpus.corpus import Corpus
+    from tolman.corpus.document import Document
+    from tolman.corpus.reading import read_corpus
+    from tolman.cost import Cost, Meter
+    from tolman.encoding import encode_documents, encode_file
+    from tolman.evaluation import Evaluation, evaluate
+    from tolman.learning import learn
+    from tolman.models import load_encoder
+    from tolman.models.encoder import Encoder
+    from tolman.search import Hit, SearchResult
+    from tolman.space.space import LatentSpace, open_space
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Corpus": "corpus.corpus",
+    "Cost": "cost",
+    "Document": "corpus.document",
+    "Encoder": "models.encoder",
+    "Evaluation": "evaluation",
+    "Hit": "search",
+    "LatentSpace": "space.space",
+    "Meter": "cost",
+    "SearchResult": "search",
+    "encode_documents": "encoding",
+    "encode_file": "encoding",
+    "evaluate": "evaluation",
+    "learn": "learning",
+    "load_encoder": "models",
+    "open_space": "space.space",
+    "read_corpus": "corpus.reading",
+}
+
+__all__ = [
+    "BudgetError",
+    "Corpus",
+    "Cost",
+    "Document",
+    "Encoder",
+    "Evaluation",
+    "Hit",
+    "LatentSpace",
+    "Meter",
+    "MissingExtra",
+    "ModelError",
+    "Progress",
+    "QueryError",
+    "SearchResult",
+    "Silent",
+    "SourceError",
+    "SpaceError",
+    "SpaceMismatch",
+    "StorageError",
+    "TolmanError",
+    "__version__",
+    "encode_documents",
+    "encode_file",
+    "evaluate",
+    "learn",
+    "load_encoder",
+    "open_space",
+    "read_corpus",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tolman' has no attribute {name!r}")
+    value = getattr(import_module(f"tolman.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,140 @@
+"""What a run costs: a budget read before it, time, memory and energy counted during it.
+
+Energy is read from the processor's own counters where the system shows them (RAPL, Linux), and otherwise estimated as
+CPU seconds times a stated power per busy core. The default power is the figure that Lannelongue, Grealey and Inouye
+("Green Algorithms", Advanced Science 2021) use for a processor they know nothing about; memory, cooling and idle power
+are left out, theirs are not.
+"""
+
+import math
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tolman.errors import BudgetError
+
+WATTS_PER_CORE = 12.0
+RAPL = Path("/sys/class/powercap")
+STATUS = Path("/proc/self/status")
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_budget(text: str) -> float:
+    """The seconds in "60s", "5m", "1.5h".
+
+    Raises:
+        BudgetError: no number with a unit, or not more than zero.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip().lower())
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if not 0 < seconds < math.inf:
+        raise BudgetError(f"expected a budget above zero with its unit, like 60s, 5m or 2h; got {text!r}")
+    return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run took.
+
+    Attributes:
+        wall_seconds: from start to end.
+        cpu_seconds: of all threads, and of child processes that have ended.
+        peak_bytes: the most memory the process has held since it was started, which may be before this run began.
+        energy_joules: as `energy_method` says.
+        energy_method: how the energy was come by, in words.
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    energy_joules: float
+    energy_method: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A mapping that `from_json` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The cost that `to_json` wrote."""
+        return cls(**fields)
+
+
+class Meter:
+    """Counts what happens inside its `with` block.
+
+    >>> with Meter() as meter:
+    ...     total = sum(range(1000))
+    >>> meter.read().wall_seconds > 0
+    True
+    """
+
+    def __init__(self, watts_per_core: float = WATTS_PER_CORE) -> None:
+        self.watts_per_core = watts_per_core
+        self._cost: Cost | None = None
+
+    def __enter__(self) -> Self:
+        self._cost = None
+        self._wall, self._cpu, self._rapl = time.perf_counter(), cpu_seconds(), _rapl_counters()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cost = self._measure()
+
+    def read(self) -> Cost:
+        """The cost of the block; inside it, the cost so far."""
+        return self._cost or self._measure()
+
+    def _measure(self) -> Cost:
+        cpu = cpu_seconds() - self._cpu
+        measured = _rapl_joules(self._rapl, _rapl_counters())
+        if measured is None:
+            energy, method = (
+                cpu * self.watts_per_core,
+                f"estimated: CPU seconds x {self.watts_per_core:g} W per busy core",
+            )
+        else:
+            energy, method = measured, "measured: processor counters (RAPL), everything on this machine included"
+        return Cost(time.perf_counter() - self._wall, cpu, peak_bytes(), energy, method)
+
+
+def cpu_seconds() -> float:
+    """CPU time this process and its ended children have used so far."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def peak_bytes() -> int:
+    """The most resident memory this process has held so far."""
+    if STATUS.exists():  # Linux: unlike ru_maxrss, its high-water mark doesn't begin at that of the parent process
+        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _rapl_counters() -> dict[Path, int]:
+    """Microjoules of each processor package; empty where there is no counter or it may not be read."""
+    try:
+        return {zone: int((zone / "energy_uj").read_text()) for zone in sorted(RAPL.glob("intel-rapl:?"))}
+    except OSError:
+        return {}
+
+
+def _rapl_joules(before: Mapping[Path, int], after: Mapping[Path, int]) -> float | None:
+    if not before or before.keys() != after.keys():
+        return None
+    total = 0
+    for zone, start in before.items():
+        spent = after[zone] - start
+        total += spent if spent >= 0 else spent + int((zone / "max_energy_range_uj").read_text())  # the counter wrapped
+    return total / 1e6

@@ -1,0 +1,86 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tolman import cost
+from tolman.cost import Cost, Meter, parse_budget
+from tolman.errors import BudgetError
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("5m", 300), ("2h", 7200), (" 1.5M ", 90), ("0.5s", 0.5)])
+def test_budgets(text: str, seconds: float) -> None:
+    assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "0s", "abc", "", "-5s", "60", "60 s s", "nan", "inf", "1e3s", "9" * 400 + "h", "٣s5"]
+)
+def test_no_budget(text: str) -> None:
+    with pytest.raises(BudgetError, match="like 60s, 5m or 2h; got"):
+        parse_budget(text)
+
+
+def burn(seconds: float) -> str:
+    return f"import time\nend = time.process_time() + {seconds}\nwhile time.process_time() < end: pass"
+
+
+def test_cpu_time_of_this_process_and_of_its_children_is_counted() -> None:
+    with Meter() as meter:
+        exec(burn(0.1))
+        subprocess.run([sys.executable, "-c", burn(0.2)], check=True)
+    assert 0.29 <= meter.read().cpu_seconds < 2
+    assert meter.read().wall_seconds >= 0.29
+
+
+def test_sleeping_takes_wall_time_only() -> None:
+    with Meter() as meter:
+        time.sleep(0.2)
+        assert meter.read().wall_seconds >= 0.2  # readable before the end
+    assert meter.read().cpu_seconds < 0.15
+    assert meter.read() == meter.read()
+
+
+def test_peak_memory_sees_a_big_allocation() -> None:
+    script = """
+from tolman.cost import Meter
+with Meter() as meter:
+    before = meter.read().peak_bytes
+    block = b"x" * 200_000_000
+print(meter.read().peak_bytes - before)
+"""
+    grown = int(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
+    assert 180e6 < grown < 220e6
+
+
+def test_energy_without_counters_is_cpu_time_times_the_stated_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost, "RAPL", tmp_path)
+    with Meter(watts_per_core=5) as meter:
+        exec(burn(0.05))
+    got = meter.read()
+    assert got.energy_joules == pytest.approx(5 * got.cpu_seconds)
+    assert "5 W" in got.energy_method
+
+
+def test_energy_counters_are_summed_and_may_wrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "RAPL", tmp_path)
+    for zone, start in (("intel-rapl:0", 900), ("intel-rapl:1", 100)):
+        (tmp_path / zone).mkdir()
+        (tmp_path / zone / "energy_uj").write_text(f"{start}000000\n")
+        (tmp_path / zone / "max_energy_range_uj").write_text("1000000000\n")
+    with Meter() as meter:
+        (tmp_path / "intel-rapl:0" / "energy_uj").write_text("50000000\n")  # wrapped: 100 J to the top, 50 J after it
+        (tmp_path / "intel-rapl:1" / "energy_uj").write_text("130000000\n")
+    assert meter.read().energy_joules == pytest.approx(180)
+    assert meter.read().energy_method.startswith("measured")
+
+
+def test_a_cost_survives_json() -> None:
+    with Meter() as meter:
+        pass
+    assert Cost.from_json(json.loads(json.dumps(meter.read().to_json()))) == meter.read()
