@@ -1,0 +1,256 @@
+"""An encoder made of a pretrained transformer.
+
+Texts are sorted by length and computed in batches of so many tokens, never padded, so that memory and waste stay small
+whatever the texts are. `tolman.models.trunk` has the arithmetic, `tolman.models.checkpoint` reads the folders.
+
+Legend for shapes:
+    N  texts     T  tokens of a batch or a text     H  width of a token's state     D  dimensions of the vector
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tolman.errors import ModelError, StorageError
+from tolman.models.checkpoint import Checkpoint, copy_checkpoint, read_checkpoint
+from tolman.models.encoder import Floats, Role, TokenStates
+from tolman.models.trunk import Precision
+
+CPU_BATCH = 2048
+"""Tokens computed at a time: enough for full speed in the matrix products, few enough that states stay in the cache."""
+GPU_BATCH = 65_536
+WINDOW_TEXTS = 4096
+WINDOW_CHARACTERS = 4_000_000
+"""How much is tokenised, and sorted, at a time: what bounds the memory for ids."""
+CHARACTERS_A_TOKEN = 32
+"""How much of a long text is tokenised at first; the whole of it only if that doesn't fill a sequence."""
+
+
+class TransformerEncoder:
+    """A transformer, its pooling and its tokenizer, read from a sentence-transformers or `transformers` folder.
+
+    Args:
+        checkpoint: what `read_checkpoint` found.
+        folder: where it was found; `save` copies from there.
+        device: "cpu", "cuda", ...; by default a GPU if there is one.
+        precision: of the matrix products; by default bfloat16 where the hardware multiplies it faster (a GPU, or a CPU
+            with AMX), float32 elsewhere. The residual stream is float32 either way.
+    """
+
+    family = "transformer"
+
+    def __init__(
+        self, checkpoint: Checkpoint, folder: Path, *, device: str | None = None, precision: Precision | None = None
+    ) -> None:
+        self.folder = folder
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.precision: Precision = precision or fastest_precision(self.device)
+        self._checkpoint = checkpoint
+        self._trunk = checkpoint.trunk.to(self.device, self.precision)
+        self._head = checkpoint.head.to(self.device)
+        self._tokenizer = checkpoint.tokenizer
+        probe = self._tokenizer.encode("a")
+        content = probe.special_tokens_mask.index(0)
+        self._before = probe.ids[:content]
+        self._after = probe.ids[content + probe.special_tokens_mask.count(0) :]
+
+    @classmethod
+    def load(
+        cls, folder: Path | str, *, device: str | None = None, precision: Precision | None = None
+    ) -> "TransformerEncoder":
+        """Read the encoder in `folder`.
+
+        Raises:
+            ModelError: there is none, or it can't be read.
+        """
+        return cls(read_checkpoint(Path(folder)), Path(folder), device=device, precision=precision)
+
+    @property
+    def dim(self) -> int:
+        return self._head.dim(self._trunk.width)
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """What is put before a text, by role."""
+        return self._checkpoint.prompts
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the folder left open and how it was settled."""
+        checkpoint = self._checkpoint
+        pooled = () if checkpoint.pools else ("no pooling defined in the folder: token states are averaged",)
+        normalised = (
+            () if checkpoint.normalises else ("vectors are normalised to unit length, which the folder doesn't ask",)
+        )
+        return (*pooled, *normalised)
+
+    @cached_property
+    def passage_tokens(self) -> int:
+        return self._room() - len(self._ids([self.prompts.get("document", "")])[0])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        checkpoint = self._checkpoint
+        described = {**checkpoint.settings, "max_tokens": checkpoint.max_tokens, "prompts": checkpoint.prompts}
+        digest = sha256(json.dumps(described, sort_keys=True).encode())
+        for path in (*checkpoint.tokenizer_files, *checkpoint.weight_files):
+            with path.open("rb") as file:
+                digest.update(file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def encode(self, texts: Sequence[str], role: Role = "document") -> Floats:
+        """Unit vectors (N, D), float32, in the order of `texts`.
+
+        A text longer than a sequence counts with its beginning only (`tolman.encoding` cuts documents into passages). An
+        empty one has the vector of the special tokens around it.
+        """
+        prompt = self.prompts.get(role, "")
+        prompt_length = len(self._before) + len(self._ids([prompt])[0]) if prompt else 0
+        vectors_ND = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for start, end in windows(texts):
+            sequences = self._sequences([prompt + text for text in texts[start:end]])
+            for batch in self._batches(sequences):
+                states_TH, lengths = self._run([sequences[i] for i in batch])
+                with torch.inference_mode():
+                    vectors = self._head(states_TH, lengths, prompt_length)
+                vectors_ND[np.add(batch, start)] = vectors.cpu().numpy()
+        return vectors_ND
+
+    def tokens(self, text: str) -> TokenStates:
+        """The last layer's state (T, H) of every token of `text`, special tokens left out; never truncated.
+
+        A text longer than one sequence is computed in several, each without sight of the others.
+        """
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        room = self._room()
+        sequences = [self._around(encoding.ids[start : start + room]) for start in range(0, len(encoding.ids), room)]
+        states = [
+            self._run([sequence])[0][len(self._before) : len(sequence) - len(self._after)] for sequence in sequences
+        ]
+        vectors_TD = torch.cat(states) if states else torch.empty(0, self._trunk.width)
+        return TokenStates(vectors_TD.cpu().numpy(), tuple(encoding.offsets))
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, special tokens not counted, before any truncation."""
+        counts = []
+        for start, end in windows(texts):
+            pieces = [list(_pieces(text)) for text in texts[start:end]]
+            lengths = iter([len(ids) for ids in self._ids([piece for text in pieces for piece in text])])
+            counts += [sum(next(lengths) for _ in text) for text in pieces]
+        return counts
+
+    def save(self, folder: Path) -> None:
+        """Copy the folder that this encoder was read from, and write down what it left open (see `notes`).
+
+        The copy loads in sentence-transformers and gives these vectors. Weights in other formats are not copied.
+
+        Raises:
+            ModelError: the original is gone.
+            StorageError: the disk refuses.
+        """
+        if not self.folder.is_dir():
+            raise ModelError(f"can't copy the encoder: {self.folder}, which it was read from, is gone")
+        try:
+            copy_checkpoint(self._checkpoint, self.folder, folder)
+        except OSError as error:
+            raise StorageError(f"can't write the encoder to {folder}: {error}") from error
+
+    def _run(self, sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, list[int]]:
+        """States (T, H) of `sequences` one after the other, and how long each is."""
+        lengths = [len(sequence) for sequence in sequences]
+        ids_T = torch.tensor([i for sequence in sequences for i in sequence], device=self.device)
+        with torch.inference_mode():
+            return self._trunk(ids_T, lengths), lengths
+
+    def _batches(self, sequences: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Indices of sequences of about one length, the longest first, at most so many tokens together."""
+        limit = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
+        order = sorted((i for i, ids in enumerate(sequences) if ids), key=lambda i: len(sequences[i]), reverse=True)
+        batch: list[int] = []
+        tokens = 0
+        for i in order:
+            if batch and tokens + len(sequences[i]) > limit:
+                yield batch
+                batch, tokens = [], 0
+            batch.append(i)
+            tokens += len(sequences[i])
+        if batch:
+            yield batch
+
+    def _sequences(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids with special tokens around them, cut to what one sequence holds."""
+        room = self._room()
+        beginnings = [_beginning(text, room * CHARACTERS_A_TOKEN) for text in texts]
+        sequences = self._ids(beginnings)
+        for i, text in enumerate(texts):
+            if len(beginnings[i]) < len(text) and len(sequences[i]) <= room:
+                sequences[i] = self._ids([text])[0]
+        return [self._around(ids[:room]) for ids in sequences]
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def _around(self, ids: list[int]) -> list[int]:
+        return [*self._before, *ids, *self._after]
+
+    def _room(self) -> int:
+        """Tokens of text that one sequence holds beside the special ones."""
+        return self._checkpoint.max_tokens - len(self._before) - len(self._after)
+
+
+def fastest_precision(device: torch.device) -> Precision:
+    """bfloat16 on a GPU or a CPU with AMX, whose units multiply it many times faster; else float32."""
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    return "bfloat16" if device.type == "cpu" and has_amx() else "float32"
+
+
+def has_amx() -> bool:
+    """Whether this CPU has AMX units for bfloat16 that oneDNN may use."""
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    if allowed not in ("ALL", "DEFAULT") and "AMX" not in allowed:
+        return False
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+
+
+def windows(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """(start, end) of consecutive groups of texts, small enough to be tokenised together."""
+    start = characters = 0
+    for end, text in enumerate(texts):
+        if end > start and (end - start == WINDOW_TEXTS or characters + len(text) > WINDOW_CHARACTERS):
+            yield start, end
+            start, characters = end, 0
+        characters += len(text)
+    if start < len(texts):
+        yield start, len(texts)
+
+
+def _beginning(text: str, characters: int) -> str:
+    """At most so many characters of `text`, up to a space, before which no tokenizer looks ahead."""
+    return (
+        text
+        if len(text) <= characters
+        else text[: text.rfind(" ", 0, characters)]
+        if " " in text[:characters]
+        else text
+    )
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A very long text in parts that end at a space, so that counting its tokens takes little memory."""
+    start = 0
+    while len(text) - start > WINDOW_CHARACTERS:
+        cut = text.rfind(" ", start + 1, start + WINDOW_CHARACTERS)
+        end = cut if cut > start else start + WINDOW_CHARACTERS
+        yield text[start:end]
+        start = end
+    yield text[start:]
