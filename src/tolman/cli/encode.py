@@ -1,0 +1,34 @@
+"""tolman encode"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tolman.cli.watching import progress_on_stderr
+
+
+def encode(
+    encoder: Annotated[Path, typer.Argument(metavar="SPACE|ENCODER", help="A space, or a folder with an encoder.")],
+    texts: Annotated[
+        Path, typer.Argument(metavar="FILE", help=".txt with one text a line, or .jsonl with `text` (and `title`).")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.npy", help="Where to write.")],
+    query: Annotated[bool, typer.Option("--query", help="Encode as queries, not as documents.")] = False,
+) -> None:
+    """Write the vectors of many texts.
+
+    Unit vectors, float32 (N, D), one row a text, in order. Memory doesn't grow with the file. A run that was
+    killed goes on where it stopped.
+
+    \b
+    Example:
+      tolman encode tickets.space questions.txt -o questions.npy --query
+    """
+    from tolman.encoding import encode_file
+    from tolman.models import load_encoder
+
+    folder = encoder / "encoder" if (encoder / "space.json").exists() else encoder
+    with progress_on_stderr() as progress:
+        rows, dim = encode_file(load_encoder(folder), texts, output, "query" if query else "document", progress)
+    typer.echo(f"{output}: {rows:,} x {dim} float32")

@@ -1,0 +1,46 @@
+"""tolman evaluate"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tolman.cli.printing import JsonOption, print_columns, print_json
+
+if TYPE_CHECKING:
+    from tolman.evaluation import Estimate
+
+
+def evaluate(
+    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A folder that `tolman learn` wrote.")],
+    queries: Annotated[Path, typer.Option(metavar="FILE", help="A .jsonl of `_id` and `text`.")],
+    qrels: Annotated[Path, typer.Option(metavar="FILE", help="A .tsv of query id, document id, judgment.")],
+    json: JsonOption = False,
+) -> None:
+    """Measure search on queries with known answers.
+
+    In every mode, BM25 (lexical) beside the others.
+
+    \b
+    Example:
+      tolman evaluate papers.space --queries queries.jsonl --qrels qrels.tsv
+    """
+    from tolman.evaluation import evaluate as evaluate_space
+    from tolman.space.space import open_space
+
+    found = evaluate_space(open_space(space), queries, qrels)
+    if json:
+        print_json(found.to_json())
+        return
+    if found.missing:
+        typer.echo(f"{len(found.missing):,} judged documents are not in the space; they count as not found", err=True)
+    rows = [["", "nDCG@10", "recall@10", "recall@100", "MRR@10"]]
+    for mode, quality in found.modes.items():
+        measures = (quality.ndcg_10, quality.recall_10, quality.recall_100, quality.mrr_10)
+        rows.append([mode, *map(_show, measures)])
+    print_columns(rows)
+    typer.echo(f"{found.queries:,} queries, {found.documents:,} documents; in brackets 95 % intervals over queries")
+
+
+def _show(estimate: "Estimate") -> str:
+    return f"{estimate.mean:.3f} ({estimate.low:.3f}-{estimate.high:.3f})"

@@ -1,0 +1,54 @@
+"""How a verb ends: 0 done, 1 a clear line, 2 wrong usage (typer's own), 130 interrupted."""
+
+import errno
+import os
+import sys
+from types import TracebackType
+
+import typer
+from typer.core import TyperGroup
+
+from tolman.errors import TolmanError
+
+DISK_ERRORS = {
+    errno.ENOSPC: "no space left",
+    errno.EDQUOT: "quota exceeded",
+    errno.EROFS: "read-only",
+    errno.EACCES: "not permitted",
+}
+
+
+class Verbs(TyperGroup):
+    """The group of all verbs. Turns what they raise into one line on stderr and an exit code."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        """Run the chosen verb; under TOLMAN_DEBUG=1 let errors through with their tracebacks."""
+        if debugging():
+            return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _complain("interrupted; what was committed is kept")
+            raise typer.Exit(130) from None
+        except TolmanError as error:
+            _complain(str(error))
+            raise typer.Exit(1) from None
+        except OSError as error:
+            if error.errno not in DISK_ERRORS:
+                raise
+            _complain(f"the disk said {DISK_ERRORS[error.errno]}{f': {error.filename}' if error.filename else ''}")
+            raise typer.Exit(1) from None
+
+
+def debugging() -> bool:
+    """Whether the person wants tracebacks."""
+    return os.environ.get("TOLMAN_DEBUG") == "1"
+
+
+def report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An error nobody foresaw, in one line; a `sys.excepthook`, after which Python exits 1."""
+    _complain(f"{kind.__name__}: {error} (not foreseen; TOLMAN_DEBUG=1 shows where)")
+
+
+def _complain(message: str) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)

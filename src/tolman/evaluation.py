@@ -1,0 +1,194 @@
+"""How well a space answers questions whose answers are known (queries and judgments in the layout of BEIR)."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from tolman.errors import SourceError
+from tolman.metrics import bootstrap_interval, ndcg, recall, reciprocal_rank
+
+if TYPE_CHECKING:
+    from tolman.space.space import LatentSpace
+
+Queries: TypeAlias = Mapping[str, str]
+Judgments: TypeAlias = Mapping[str, Mapping[str, float]]
+
+MODES: tuple[Literal["dense"], Literal["lexical"], Literal["hybrid"]] = ("dense", "lexical", "hybrid")
+DEPTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over queries, and the interval that 95 % of resampled means fall into."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class RankingQuality:
+    """How good one way of searching is. Judged documents that the space doesn't hold count as not found."""
+
+    ndcg_10: Estimate
+    recall_10: Estimate
+    recall_100: Estimate
+    mrr_10: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes:
+        queries: how many had at least one relevant document.
+        documents: how many the space holds.
+        missing: judged ids that the space doesn't hold.
+        modes: quality of "dense", "lexical" (BM25) and "hybrid" search.
+    """
+
+    queries: int
+    documents: int
+    missing: tuple[str, ...]
+    modes: Mapping[str, RankingQuality]
+
+    def to_json(self) -> dict[str, Any]:
+        """A mapping of plain numbers, texts and lists."""
+        return asdict(self)
+
+
+def evaluate(space: "LatentSpace", queries: Queries | str | Path, qrels: Judgments | str | Path) -> Evaluation:
+    """Ask `space` every judged query in every mode and score the rankings.
+
+    Args:
+        space: the space to judge.
+        queries: text of each query id, or a .jsonl file of `_id` and `text`.
+        qrels: judgment of each document id for each query id (above 0: relevant), or a .tsv file of query id,
+            document id and judgment, with or without a header.
+
+    Raises:
+        SourceError: a file can't be read, a judged query has no text, or nothing judged relevant is in the space.
+    """
+    texts = queries if isinstance(queries, Mapping) else read_queries(Path(queries))
+    judged = qrels if isinstance(qrels, Mapping) else read_qrels(Path(qrels))
+    judged = {query: gains for query, gains in judged.items() if any(gain > 0 for gain in gains.values())}
+    _require_texts(texts, judged)
+    kept = _kept_ids(space)
+    missing = sorted({name for gains in judged.values() for name in gains} - kept.keys())
+    gains = [_merge_duplicates(one, kept) for one in judged.values()]
+    if not any(kept.keys() & one.keys() for one in judged.values()):
+        raise SourceError(f"none of the judged documents is in {space.path}: are these judgments for another corpus?")
+    asked = [texts[query] for query in judged]
+    depth = min(DEPTH, len(space))
+    modes = {}
+    for mode in MODES:
+        rankings = [[hit.id for hit in result] for result in space.search_many(asked, depth, mode=mode)]
+        modes[mode] = score_rankings(rankings, gains)
+    return Evaluation(len(asked), len(space), tuple(missing), modes)
+
+
+def score_rankings(rankings: Sequence[Sequence[str]], gains: Sequence[Mapping[str, float]]) -> RankingQuality:
+    """Quality of each query's ranked ids against its judgments, averaged over queries."""
+    pairs = list(zip(rankings, gains, strict=True))
+    return RankingQuality(
+        ndcg_10=_estimate([ndcg(ranked, gain, 10) for ranked, gain in pairs]),
+        recall_10=_estimate([recall(ranked, gain, 10) for ranked, gain in pairs]),
+        recall_100=_estimate([recall(ranked, gain, 100) for ranked, gain in pairs]),
+        mrr_10=_estimate([reciprocal_rank(ranked, gain, 10) for ranked, gain in pairs]),
+    )
+
+
+def read_queries(path: Path) -> dict[str, str]:
+    """The text of each query id in a .jsonl file, in its order.
+
+    Raises:
+        SourceError: no such file, not JSON, or a line without `_id` and `text`; says which line.
+    """
+    queries: dict[str, str] = {}
+    for number, line in _lines(path):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise SourceError(f"{path}, line {number}: invalid JSON ({error.msg})") from None
+        name, text = (row.get("_id"), row.get("text")) if isinstance(row, dict) else (None, None)
+        if not isinstance(name, str | int) or not isinstance(text, str):
+            raise SourceError(f'{path}, line {number}: expected {{"_id": ..., "text": ...}}, got {line.strip()[:60]}')
+        queries[str(name)] = text
+    if not queries:
+        raise SourceError(f"{path} holds no query")
+    return queries
+
+
+def read_qrels(path: Path) -> dict[str, dict[str, float]]:
+    """The judgments in a .tsv file of query id, document id, judgment; a header is skipped.
+
+    Raises:
+        SourceError: no such file, or a line that isn't three columns ending in a number; says which line.
+    """
+    judged: dict[str, dict[str, float]] = {}
+    for number, line in _lines(path):
+        columns = line.rstrip("\r\n").split("\t")
+        if len(columns) == 3 and _is_number(columns[2]):
+            judged.setdefault(columns[0], {})[columns[1]] = float(columns[2])
+        elif number > 1 or len(columns) != 3:
+            raise SourceError(
+                f"{path}, line {number}: expected query id, document id and a number, separated by tabs; "
+                f"got {line.strip()[:60]}"
+            )
+    if not judged:
+        raise SourceError(f"{path} holds no judgment")
+    return judged
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Each line that isn't blank, with its number from 1."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
+    except OSError as error:
+        raise SourceError(f"can't read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SourceError(f"can't read {path}: it isn't UTF-8 text") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _require_texts(texts: Queries, judged: Judgments) -> None:
+    if not judged:
+        raise SourceError("no document is judged relevant: expected at least one judgment above 0")
+    unknown = [query for query in judged if query not in texts]
+    if unknown:
+        raise SourceError(
+            f"{len(unknown)} judged queries have no text, the first is {unknown[0]!r}: do the files belong together?"
+        )
+
+
+def _kept_ids(space: "LatentSpace") -> dict[str, str]:
+    """For each id the corpus had, the id under which the space keeps it (exact duplicates are merged)."""
+    table = space.table(["id", "duplicate_ids"])
+    kept = {}
+    for name, duplicates in zip(table["id"].to_pylist(), table["duplicate_ids"].to_pylist(), strict=True):
+        kept[name] = name
+        kept.update(dict.fromkeys(duplicates or (), name))
+    return kept
+
+
+def _merge_duplicates(gains: Mapping[str, float], kept: Mapping[str, str]) -> dict[str, float]:
+    """`gains` with exact duplicates under the one id that a search can find; the highest judgment counts."""
+    merged: dict[str, float] = {}
+    for name, gain in gains.items():
+        home = kept.get(name, name)
+        merged[home] = max(gain, merged.get(home, gain))
+    return merged
+
+
+def _estimate(values: Sequence[float]) -> Estimate:
+    return Estimate(sum(values) / len(values), *bootstrap_interval(values))
