@@ -1,6 +1,6 @@
 """The architectures that run on the lean trunk, and how their checkpoints name things.
 
-One more is one more entry in `ARCHITECTURES`, if it is made of post-norm blocks; any other runs on `transformers` itself.
+One more is one more entry in `ARCHITECTURES`, if it is made of post-norm blocks; others run on `transformers` itself.
 """
 
 import re
