@@ -9,7 +9,9 @@ from tolman.cli.watching import progress_on_stderr
 
 
 def encode(
-    encoder: Annotated[Path, typer.Argument(metavar="SPACE|ENCODER", help="A space, or a folder with an encoder.")],
+    encoder: Annotated[
+        str, typer.Argument(metavar="SPACE|ENCODER", help="A space, a model folder, minilm or a hub id.")
+    ],
     texts: Annotated[
         Path, typer.Argument(metavar="FILE", help=".txt with one text a line, or .jsonl with `text` (and `title`).")
     ],
@@ -27,8 +29,10 @@ def encode(
     """
     from tolman.encoding import encode_file
     from tolman.models import load_encoder
+    from tolman.models.pretrained import resolve_base
 
-    folder = encoder / "encoder" if (encoder / "space.json").exists() else encoder
     with progress_on_stderr() as progress:
+        inside = Path(encoder) / "encoder"
+        folder = inside if inside.is_dir() else resolve_base(encoder, progress)
         rows, dim = encode_file(load_encoder(folder), texts, output, "query" if query else "document", progress)
     typer.echo(f"{output}: {rows:,} x {dim} float32")
