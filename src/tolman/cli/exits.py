@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from types import TracebackType
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -21,7 +22,7 @@ DISK_ERRORS = {
 class Verbs(TyperGroup):
     """The group of all verbs. Turns what they raise into one line on stderr and an exit code."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:
         """Run the chosen verb; under TOLMAN_DEBUG=1 let errors through with their tracebacks."""
         if debugging():
             return super().invoke(ctx)

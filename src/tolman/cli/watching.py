@@ -4,9 +4,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from tolman.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 @contextmanager
@@ -40,7 +43,7 @@ class Bars:
             TextColumn("[dim]{task.fields[facts]}"),
             console=Console(stderr=True),
         )
-        self._task = None
+        self._task: TaskID | None = None
 
     def __enter__(self) -> "Bars":
         self._drawn.start()

@@ -1,0 +1,92 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tolman.cli.exits import Verbs
+from tolman.errors import QueryError, SpaceMismatch, TolmanError
+
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "TOLMAN_DEBUG"}
+
+
+def run_raising(error: BaseException) -> tuple[int, str, str]:
+    app = typer.Typer(cls=Verbs, rich_markup_mode=None)
+
+    @app.command()
+    def fail() -> None:
+        raise error
+
+    @app.command()
+    def other() -> None: ...
+
+    outcome = CliRunner().invoke(app, ["fail"])
+    assert isinstance(outcome.exception, SystemExit | None), outcome.exception
+    return outcome.exit_code, outcome.stdout, outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (TolmanError("expected x, got y"), 1, "error: expected x, got y\n"),
+        (QueryError("two\nlines"), 1, "error: two lines\n"),
+        (
+            SpaceMismatch("the head", expected="a" * 64, got="b" * 64),
+            1,
+            "error: the head belongs to another latent space: expected encoder aaaaaaaaaaaa, got bbbbbbbbbbbb\n",
+        ),
+        (OSError(errno.ENOSPC, "x", "f.bin"), 1, "error: the disk said no space left: f.bin\n"),
+        (PermissionError(errno.EACCES, "x", "f.bin"), 1, "error: the disk said not permitted: f.bin\n"),
+        (KeyboardInterrupt(), 130, "error: interrupted; what was committed is kept\n"),
+        (typer.Exit(5), 5, ""),
+    ],
+)
+def test_an_error_is_one_line_and_a_code(
+    error: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TOLMAN_DEBUG", raising=False)
+    assert run_raising(error) == (code, "", line)
+
+
+def test_debugging_lets_the_error_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOLMAN_DEBUG", "1")
+    with pytest.raises(AssertionError) as caught:
+        run_raising(QueryError("why"))
+    assert "QueryError" in repr(caught.value)
+
+
+@pytest.mark.parametrize(("debug", "lines"), [("", 1), ("1", None)])
+def test_a_bug_is_one_line_too(debug: str, lines: int | None) -> None:
+    script = "import tolman.cli as c\n@c.app.command()\ndef crash():\n  {}['x\\ny']\nc.main()"
+    outcome = subprocess.run(
+        [sys.executable, "-c", script, "crash"],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT | {"TOLMAN_DEBUG": debug},
+        check=False,
+    )
+    assert outcome.returncode == 1
+    assert "KeyError" in outcome.stderr
+    assert ("Traceback" in outcome.stderr) == bool(debug)
+    assert lines is None or outcome.stderr.count("\n") == lines
+
+
+def test_ctrl_c_ends_with_130() -> None:
+    wait = "@c.app.command()\ndef wait():\n  print('up', flush=True)\n  time.sleep(30)"
+    script = f"import time, tolman.cli as c\n{wait}\nc.main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, "wait"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=10)
+    assert (process.returncode, complaint) == (130, "error: interrupted; what was committed is kept\n")
