@@ -49,8 +49,9 @@ class Bars:
         self._drawn.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._finish()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:  # a bar that was interrupted stays where it is
+            self._finish()
         self._drawn.stop()
 
     def start(self, stage: str, total: float | None = None) -> None:
@@ -60,8 +61,11 @@ class Bars:
 
     def advance(self, amount: float = 1.0, **facts: float | str) -> None:
         """Move the bar."""
-        if self._task is not None:
-            self._drawn.update(self._task, advance=amount, **({"facts": show_facts(facts)} if facts else {}))
+        if self._task is None:
+            return
+        self._drawn.advance(self._task, amount)
+        if facts:
+            self._drawn.update(self._task, facts=show_facts(facts))
 
     def say(self, message: str) -> None:
         """Write a line above the bars."""
@@ -69,10 +73,9 @@ class Bars:
 
     def _finish(self) -> None:
         if self._task is not None:
-            done = self._drawn.tasks[self._task]
-            self._drawn.update(
-                self._task, total=done.total or done.completed or 1, completed=done.total or done.completed or 1
-            )
+            drawn = self._drawn.tasks[self._task]
+            whole = drawn.total or drawn.completed or 1
+            self._drawn.update(self._task, total=whole, completed=whole)
 
 
 class Lines:
