@@ -1,0 +1,154 @@
+"""A latent space without a network: every token has a vector, a text is their weighted sum.
+
+The weights are BM25's: repeats of a token saturate and long documents are normalised (Robertson and Zaragoza 2009,
+doi:10.1561/1500000019). How much a token matters is the norm of its row, learned with the row itself, so no separate list of
+term weights is kept. Inference is numpy alone: torch is never imported.
+
+Legend for shapes:
+    N  texts
+    V  tokens of the vocabulary
+    D  dimensions of the latent space
+    T  tokens of one text
+    U  distinct tokens of one text
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from tolman.errors import ModelError
+from tolman.models.encoder import Floats, Role, TokenStates
+
+Ints: TypeAlias = NDArray[np.int32]
+
+_PASSAGE_TOKENS = 2_048
+_CHUNK = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class TermSaturation:
+    """How much the tf-th repeat of a token still adds to a text.
+
+    Attributes:
+        k1: how soon repeats saturate.
+        b: how much the length of a document counts, 0 to 1.
+        average_length: tokens of an average document of the corpus.
+    """
+
+    average_length: float
+    k1: float = 1.2
+    b: float = 0.75
+
+    def document(self, counts: Floats, lengths: Floats | float) -> Floats:
+        """Weight of a token that stands `counts` times in a document of `lengths` tokens."""
+        normalised = self.k1 * (1 - self.b + self.b * lengths / self.average_length)
+        return (counts * (self.k1 + 1) / (counts + normalised)).astype(np.float32)
+
+    def query(self, counts: Floats) -> Floats:
+        """Weight of a token that stands `counts` times in a query: logarithmic, for queries are short."""
+        return (1 + np.log(counts)).astype(np.float32)
+
+
+class StaticEncoder:
+    """Token table, saturating term weights, unit norm.
+
+    Args:
+        tokenizer: of V tokens.
+        table_VD: one row a token, kept as float16 (what is saved is what is used).
+        saturation: term weights of documents and queries.
+    """
+
+    family = "static"
+    passage_tokens = _PASSAGE_TOKENS
+
+    def __init__(self, tokenizer: Tokenizer, table_VD: NDArray[Any], saturation: TermSaturation) -> None:
+        if table_VD.ndim != 2 or len(table_VD) != tokenizer.get_vocab_size():
+            raise ModelError(
+                f"a static encoder needs one row a token: {tokenizer.get_vocab_size()} tokens, table {table_VD.shape}"
+            )
+        self.tokenizer = tokenizer
+        self.table_VD = np.ascontiguousarray(table_VD, dtype=np.float16)
+        self.saturation = saturation
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return int(self.table_VD.shape[1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over table, tokenizer and term weights."""
+        digest = hashlib.sha256(b"tolman static 1")
+        digest.update(np.asarray(self.table_VD.shape, "<i8").tobytes())
+        digest.update(self.table_VD.tobytes())
+        digest.update(self.tokenizer.to_str().encode())
+        digest.update(json.dumps(asdict(self.saturation), sort_keys=True).encode())
+        return digest.hexdigest()
+
+    def encode(self, texts: Sequence[str], role: Role = "document") -> Floats:
+        """Unit vectors (N, D); a text with no known token gives zeros."""
+        vectors_ND = np.zeros((len(texts), self.dim), np.float32)
+        for first in range(0, len(texts), _CHUNK):
+            encodings = self.tokenizer.encode_batch_fast(list(texts[first : first + _CHUNK]), add_special_tokens=False)
+            for row, encoding in enumerate(encodings, first):
+                if encoding.ids:
+                    vectors_ND[row] = self._pool(np.asarray(encoding.ids, np.int32), role)
+        return vectors_ND
+
+    def tokens(self, text: str) -> TokenStates:
+        """Unit vector of every token. A static token has the same state in every context."""
+        encoding = self.tokenizer.encode(text, add_special_tokens=False)
+        rows_TD = self.table_VD[np.asarray(encoding.ids, np.int32)].astype(np.float32)
+        norms_T1 = np.maximum(np.linalg.norm(rows_TD, axis=1, keepdims=True), 1e-12)
+        return TokenStates(rows_TD / norms_T1, tuple(encoding.offsets))
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text."""
+        return [len(e.ids) for e in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def _pool(self, ids_T: Ints, role: Role) -> Floats:
+        ids_U, repeats_U = np.unique(ids_T, return_counts=True)
+        counts_U = repeats_U.astype(np.float32)
+        weights_U = self.saturation.query(counts_U) if role == "query" else self.saturation.document(counts_U, len(ids_T))
+        vector_D: Floats = weights_U @ self.table_VD[ids_U].astype(np.float32)
+        return vector_D / max(float(np.linalg.norm(vector_D)), 1e-12)
+
+    def save(self, folder: Path) -> None:
+        """Write tolman.json, tokenizer.json and model.safetensors into `folder`."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({"table": self.table_VD}, folder / "model.safetensors")
+        self.tokenizer.save(str(folder / "tokenizer.json"))
+        config = {"family": self.family, "format": 1, "saturation": asdict(self.saturation), "fingerprint": self.fingerprint}
+        (folder / "tolman.json").write_text(json.dumps(config, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> "StaticEncoder":
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: a file is missing or damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            config = json.loads((folder / "tolman.json").read_text())
+            table_VD = load_file(folder / "model.safetensors")["table"]
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            return cls(tokenizer, table_VD, TermSaturation(**config["saturation"]))
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise ModelError(f"{folder} holds no readable static encoder: {error}") from error
+        except Exception as error:  # tokenizers raises bare Exception for a damaged tokenizer.json
+            if type(error) is Exception:
+                raise ModelError(f"{folder}/tokenizer.json is damaged: {error}") from error
+            raise

@@ -1,0 +1,128 @@
+"""Contrastive learning: the two halves of a pair belong together, all other halves of the batch don't.
+
+Symmetric InfoNCE with in-batch negatives (van den Oord et al. 2018, arXiv:1807.03748; Radford et al. 2021, arXiv:2103.00020)
+over the pairs that a corpus gives away for free, at several prefixes of the vector at once, so that it can be cut short later
+(Matryoshka, Kusupati et al. 2022, arXiv:2205.13147).
+
+Legend for shapes:
+    B  pairs of a batch
+    D  dimensions
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tolman.models.encoder import Role
+from tolman.tokenization import TokenSequences
+
+
+class ContrastiveModel(Protocol):
+    """What this objective needs of a model."""
+
+    def weighted_table(self) -> Tensor: ...
+    def __call__(self, texts: TokenSequences, role: Role, table_VD: Tensor) -> Tensor: ...
+
+
+class PairSource(Protocol):
+    """Draws pairs of a text and a document that belong together."""
+
+    def draw(self, generator: np.random.Generator) -> tuple[TokenSequences, TokenSequences]:
+        """(queries, documents), as many of one as of the other."""
+        ...
+
+
+@dataclass(frozen=True)
+class Contrastive:
+    """InfoNCE over one or several pair sources.
+
+    Attributes:
+        sources: each with its share of the batches.
+        temperature: of the softmax over cosines.
+        prefixes: dimensions at which the loss is taken; the last is D.
+        dropout: share of tokens left out of both halves at random.
+    """
+
+    sources: Sequence[tuple[float, PairSource]]
+    prefixes: Sequence[int]
+    temperature: float = 0.05
+    dropout: float = 0.1
+
+    name = "contrastive"
+
+    def loss(self, model: ContrastiveModel, generator: np.random.Generator) -> Tensor:
+        """Mean loss over prefixes and both directions, in nats a pair."""
+        shares = np.array([share for share, _ in self.sources])
+        _, source = self.sources[generator.choice(len(shares), p=shares / shares.sum())]
+        queries, documents = source.draw(generator)
+        table_VD = model.weighted_table()
+        queries_BD = model(drop_tokens(queries, self.dropout, generator), "query", table_VD)
+        documents_BD = model(drop_tokens(documents, self.dropout, generator), "document", table_VD)
+        losses = [self._at(queries_BD[:, :dim], documents_BD[:, :dim]) for dim in self.prefixes]
+        return torch.stack(losses).mean()
+
+    def _at(self, queries_BD: Tensor, documents_BD: Tensor) -> Tensor:
+        cosines_BB = functional.normalize(queries_BD, dim=1) @ functional.normalize(documents_BD, dim=1).T
+        own_B = torch.arange(len(cosines_BB), device=cosines_BB.device)
+        logits_BB = cosines_BB / self.temperature
+        return (functional.cross_entropy(logits_BB, own_B) + functional.cross_entropy(logits_BB.T, own_B)) / 2
+
+
+@dataclass(frozen=True)
+class HeadsAndBodies:
+    """(title, body), or (first sentence, rest) where a corpus has no titles."""
+
+    heads: TokenSequences
+    bodies: TokenSequences
+    batch: int
+
+    def draw(self, generator: np.random.Generator) -> tuple[TokenSequences, TokenSequences]:
+        """Pairs of whole heads and whole bodies."""
+        rows = generator.choice(len(self.heads), min(self.batch, len(self.heads)), replace=False)
+        return select(self.heads, rows), select(self.bodies, rows)
+
+
+@dataclass(frozen=True)
+class SpansAndDocuments:
+    """(a random span, the document it stands in): the inverse cloze task of Lee et al. 2019 (arXiv:1906.00300), span kept in.
+
+    Attributes:
+        shortest, longest: tokens of a span.
+    """
+
+    documents: TokenSequences
+    batch: int
+    shortest: int = 4
+    longest: int = 32
+
+    def draw(self, generator: np.random.Generator) -> tuple[TokenSequences, TokenSequences]:
+        """Pairs of spans and whole documents."""
+        rows = generator.choice(len(self.documents), min(self.batch, len(self.documents)), replace=False)
+        lengths = self.documents.lengths[rows]
+        spans = np.minimum(generator.integers(self.shortest, self.longest + 1, len(rows)), lengths)
+        starts = self.documents.offsets[rows] + (generator.random(len(rows)) * (lengths - spans + 1)).astype(np.int64)
+        return _cut(self.documents, starts, spans), select(self.documents, rows)
+
+
+def select(texts: TokenSequences, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> TokenSequences:
+    """The texts of `rows`, in that order."""
+    return _cut(texts, texts.offsets[rows], texts.lengths[rows])
+
+
+def drop_tokens(texts: TokenSequences, share: float, generator: np.random.Generator) -> TokenSequences:
+    """Each token left out with probability `share`."""
+    kept = generator.random(len(texts.ids)) >= share
+    before = np.concatenate([[0], np.cumsum(kept)])
+    return TokenSequences(texts.ids[kept], before[texts.offsets])
+
+
+def _cut(texts: TokenSequences, starts: np.ndarray, lengths: np.ndarray) -> TokenSequences:  # type: ignore[type-arg]
+    offsets = np.zeros(len(starts) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    positions = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+    return TokenSequences(texts.ids[positions], offsets)

@@ -1,0 +1,91 @@
+"""Texts to token ids: a tokenizer trained on the corpus itself, for any script.
+
+Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over words. Words are runs of letters, marks and digits; CamelCase
+and snake_case names are cut at their seams, so that code and prose share tokens. Characters the training corpus never showed
+fall back to bytes, so no text is unknown.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+SMALLEST_VOCABULARY, LARGEST_VOCABULARY, TOKENS_PER_DOCUMENT = 4_000, 24_000, 6
+_WORD = r"[\p{L}\p{M}\p{N}]+"
+_CAMEL_SEAM = r"(?<=[\p{Ll}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})"
+_LARGEST_ALPHABET = 4_000
+_CHUNK = 2_048
+
+
+def vocabulary_size(documents: int) -> int:
+    """How many tokens a corpus of that many documents can fill with meaning."""
+    return min(LARGEST_VOCABULARY, max(SMALLEST_VOCABULARY, TOKENS_PER_DOCUMENT * documents))
+
+
+def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:
+    """Learn a byte-pair encoding of at most `vocabulary` tokens from `texts`."""
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Replace(Regex(_CAMEL_SEAM), " "), normalizers.NFKC(), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_WORD), behavior="removed", invert=True)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[f"<0x{byte:02X}>" for byte in range(256)],
+        limit_alphabet=min(_LARGEST_ALPHABET, vocabulary // 2),
+        min_frequency=2,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+@dataclass(frozen=True)
+class TokenSequences:
+    """Token ids of N texts, end to end.
+
+    Attributes:
+        ids: int32 (total,).
+        offsets: int64 (N + 1,); text i is ids[offsets[i]:offsets[i + 1]].
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> NDArray[np.int32]:
+        return self.ids[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each text."""
+        return np.diff(self.offsets)
+
+    @classmethod
+    def join(cls, sequences: Sequence[NDArray[np.int32]]) -> "TokenSequences":
+        """From one array a text."""
+        offsets = np.zeros(len(sequences) + 1, np.int64)
+        np.cumsum([len(s) for s in sequences], out=offsets[1:])
+        return cls(np.concatenate([np.empty(0, np.int32), *sequences]).astype(np.int32, copy=False), offsets)
+
+
+def tokenize(tokenizer: Tokenizer, texts: Iterable[str]) -> TokenSequences:
+    """Token ids of every text, in order; in memory 4 bytes a token, the texts themselves are let go chunk by chunk."""
+    return TokenSequences.join(
+        [
+            np.asarray(encoding.ids, np.int32)
+            for chunk in _chunks(texts)
+            for encoding in tokenizer.encode_batch_fast(chunk, add_special_tokens=False)
+        ]
+    )
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(texts)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk
