@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from tolman.errors import SourceError
+from tolman.evaluation import read_qrels, read_queries, score_rankings
+
+
+def write(path: Path, content: str) -> Path:
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_queries_in_order(tmp_path: Path) -> None:
+    file = write(tmp_path / "q.jsonl", '{"_id": "b", "text": "zwölf"}\n\n{"_id": 7, "text": "eins", "metadata": {}}\n')
+    assert list(read_queries(file).items()) == [("b", "zwölf"), ("7", "eins")]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('{"_id": "a", "text": "x"}\n{"_id": "b"', "line 2: invalid JSON"),
+        ('{"_id": "a"}', "line 1: expected"),
+        ('["a", "x"]', "line 1: expected"),
+        ("\n", "holds no query"),
+    ],
+)
+def test_queries_that_are_none(content: str, complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=complaint):
+        read_queries(write(tmp_path / "q.jsonl", content))
+
+
+@pytest.mark.parametrize("header", ["", "query-id\tcorpus-id\tscore\n"])
+def test_judgments_with_and_without_a_header(header: str, tmp_path: Path) -> None:
+    file = write(tmp_path / "q.tsv", header + "a\td1\t2\na\td2\t0\nb\td1\t1\n")
+    assert read_qrels(file) == {"a": {"d1": 2, "d2": 0}, "b": {"d1": 1}}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("a\td1\t1\nb\td1\n", "line 2: expected"),
+        ("a\td1\t1\nb\td1\tyes\n", "line 2: expected"),
+        ("a d1 1\n", "line 1: expected"),
+        ("query-id\tcorpus-id\tscore\n", "holds no judgment"),
+    ],
+)
+def test_judgments_that_are_none(content: str, complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=complaint):
+        read_qrels(write(tmp_path / "q.tsv", content))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="No such file"):
+        read_queries(tmp_path / "none.jsonl")
+    (tmp_path / "latin.tsv").write_bytes(b"\xe9\td\t1\n")
+    with pytest.raises(SourceError, match="isn't UTF-8"):
+        read_qrels(tmp_path / "latin.tsv")
+
+
+def test_scores_are_means_over_queries() -> None:
+    quality = score_rankings([["a", "b"], ["b", "a"], ["x"]], [{"a": 1.0}, {"a": 1.0}, {"a": 1.0, "c": 1.0}])
+    assert quality.mrr_10.mean == pytest.approx((1 + 1 / 2 + 0) / 3)
+    assert quality.recall_10.mean == pytest.approx(2 / 3)
+    assert quality.mrr_10.low <= quality.mrr_10.mean <= quality.mrr_10.high
