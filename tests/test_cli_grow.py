@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+from conftest import Cli, tree
+
+COLUMNS = ("--text", "body", "--title", "subject", "--label", "topic")
+
+
+@pytest.fixture
+def more(tmp_path: Path) -> Path:
+    file = tmp_path / "more.csv"
+    file.write_text(
+        "id,year,topic,subject,body\n"
+        "tk-9001,2025,login,Fingerprint is refused,The app no longer knows my thumb since the update.\n"
+        "tk-2,2025,size,Jacket is perfect now,The exchanged jacket fits well.\n"
+    )
+    return file
+
+
+def test_what_was_added_is_found_and_what_was_removed_is_not(cli: Cli, own_space: Path, more: Path) -> None:
+    question = ("search", own_space, "fingerprint of my thumb in the app", "-k", 1)
+    assert "tk-9001" not in cli(*question).stdout
+    outcome = cli("add", own_space, more, *COLUMNS)
+    assert (outcome.code, outcome.stdout) == (0, f"{own_space}: 1 added, 1 updated, 0 unchanged\n")
+    assert "tk-9001" in cli(*question).stdout
+    outcome = cli("remove", own_space, "tk-9001")
+    assert (outcome.code, outcome.stdout) == (0, f"{own_space}: 1 removed\n")
+    assert "tk-9001" not in cli(*question).stdout
+
+
+def test_adding_twice_changes_nothing(cli: Cli, own_space: Path, more: Path) -> None:
+    cli("add", own_space, more, *COLUMNS)
+    assert cli("add", own_space, more, *COLUMNS).stdout == f"{own_space}: 0 added, 0 updated, 2 unchanged\n"
+
+
+@pytest.mark.parametrize("arguments", [("add", "none.csv"), ("add", "empty.csv"), ("remove", "no-such-id")])
+def test_bad_input_is_one_line_and_changes_nothing(
+    cli: Cli, own_space: Path, tmp_path: Path, arguments: tuple[str, str]
+) -> None:
+    (tmp_path / "empty.csv").touch()
+    before = tree(own_space)
+    verb, what = arguments
+    outcome = cli(verb, own_space, tmp_path / what if verb == "add" else what)
+    assert (outcome.code, outcome.stdout) == (1, "")
+    assert outcome.stderr.splitlines()[-1].startswith("error: ")
+    assert tree(own_space) == before
+
+
+def test_wrong_usage_is_2(cli: Cli, own_space: Path) -> None:
+    assert cli("remove", own_space).code == 2
+    assert cli("add", own_space).code == 2

@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Cli, tree
+
+KEYS = {"id", "score", "cosine", "confidence", "title", "snippet", "snippet_span"}
+
+
+def test_json_is_one_document(cli: Cli, tickets_space: Path) -> None:
+    outcome = cli("search", tickets_space, "money back for a returned lamp", "-k", 4, "--json")
+    found = json.loads(outcome.stdout)
+    assert (outcome.code, outcome.stderr) == (0, "")
+    assert (found["query"], found["mode"], len(found["hits"])) == ("money back for a returned lamp", "hybrid", 4)
+    assert all(hit.keys() >= KEYS for hit in found["hits"])
+    assert [hit["score"] for hit in found["hits"]] == sorted((hit["score"] for hit in found["hits"]), reverse=True)
+
+
+def test_people_see_the_same_hits_as_programs(cli: Cli, tickets_space: Path) -> None:
+    question = ("search", tickets_space, "the parcel does not arrive", "-k", 3)
+    shown, found = cli(*question).stdout, json.loads(cli(*question, "--json").stdout)
+    places = [shown.index(f"[{hit['id']}]") for hit in found["hits"]]
+    assert places == sorted(places)
+    assert all(hit["title"] in shown for hit in found["hits"])
+
+
+def test_many_queries_are_json_lines_in_order(cli: Cli, tickets_space: Path, tmp_path: Path) -> None:
+    queries = tmp_path / "q.jsonl"
+    queries.write_text('{"_id": "b", "text": "refund"}\n{"_id": "a", "text": "cracked on arrival"}\n')
+    lines = cli("search", tickets_space, "--queries", queries, "--json", "-k", 2).stdout.splitlines()
+    alone = json.loads(cli("search", tickets_space, "refund", "--json", "-k", 2).stdout)
+    assert [json.loads(line)["_id"] for line in lines] == ["b", "a"]
+    assert [hit["id"] for hit in json.loads(lines[0])["hits"]] == [hit["id"] for hit in alone["hits"]]
+    shown = cli("search", tickets_space, "--queries", queries, "-k", 2).stdout
+    assert shown.index("b: refund") < shown.index("a: cracked on arrival")
+
+
+def test_a_filter_filters(cli: Cli, tickets_space: Path) -> None:
+    question = ("search", tickets_space, "refund", "-k", 20, "--json", "--mode", "dense")
+    everywhere, recent = (json.loads(cli(*question, *more).stdout) for more in ((), ("--where", "year >= 2024")))
+    assert {hit["id"] for hit in recent["hits"]} != {hit["id"] for hit in everywhere["hits"]}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("",),
+        ("refund", "-k", "0"),
+        ("refund", "-k", "100000"),
+        ("refund", "--where", "year >"),
+        ("refund", "--where", "nothere = 1"),
+        ("refund", "--where", "1=1; DROP TABLE documents"),
+        ("refund", "--version", "999"),
+        ("--queries", "none.jsonl"),
+    ],
+)
+def test_bad_input_is_one_line_and_changes_nothing(cli: Cli, tickets_space: Path, arguments: tuple[str, ...]) -> None:
+    before = tree(tickets_space)
+    outcome = cli("search", tickets_space, *arguments)
+    assert (outcome.code, outcome.stdout) == (1, "")
+    assert outcome.stderr.startswith("error: ")
+    assert outcome.stderr.count("\n") == 1
+    assert tree(tickets_space) == before
+
+
+def test_what_is_no_space_is_refused(cli: Cli, tmp_path: Path) -> None:
+    for path in (tmp_path / "none.space", tmp_path):
+        outcome = cli("search", path, "refund")
+        assert (outcome.code, outcome.stdout, outcome.stderr.count("\n")) == (1, "", 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("refund", "--queries", "q.jsonl"), ("refund", "--mode", "magic"), ("refund", "-k", "x")]
+)
+def test_wrong_usage_is_2(cli: Cli, tickets_space: Path, arguments: tuple[str, ...]) -> None:
+    assert cli("search", tickets_space, *arguments).code == 2
