@@ -3,7 +3,7 @@
 Both search the same documents; everything that can be prepared is prepared (the space is learned, the faiss index is
 on disk, the model is in a local folder). The two are started by turns, so that a busy minute hits both.
 
-    python benchmarks/cold_search.py --model PATH_TO_MINILM [--documents 20000] [--rounds 9]
+    python benchmarks/cold_search.py [--documents 20000] [--rounds 9]
 """
 
 import argparse
@@ -21,6 +21,7 @@ import numpy as np
 from report import Cell, write_result
 
 import tolman
+from tolman.models.pretrained import resolve_base
 
 QUERY = "wait until another thread is done"
 
@@ -41,13 +42,13 @@ for score, row in zip(scores[0], rows[0]):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="a folder with all-MiniLM-L6-v2 for the rival")
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
+    model = str(resolve_base("minilm"))
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder), options.documents)
-        ours, rival = race(Path(folder), options.model, options.rounds)
+        ours, rival = race(Path(folder), model, options.rounds)
     report(ours, rival, options.documents)
 
 

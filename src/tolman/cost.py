@@ -67,13 +67,7 @@ class Cost:
 
 
 class Meter:
-    """Counts what happens inside its `with` block.
-
-    >>> with Meter() as meter:
-    ...     total = sum(range(1000))
-    >>> meter.read().wall_seconds > 0
-    True
-    """
+    """Counts what happens inside its block: `with Meter() as meter: ...`, then `meter.read()`."""
 
     def __init__(self, watts_per_core: float = WATTS_PER_CORE) -> None:
         self.watts_per_core = watts_per_core

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tolman import __version__
+from tolman.cli.cold_start import import_arrow_without_pandas
 from tolman.cli.encode import encode
 from tolman.cli.evaluate import evaluate
 from tolman.cli.exits import Verbs, debugging, report_bug
@@ -58,4 +59,6 @@ def main() -> None:
     """Run the command line on this process's arguments, and exit."""
     if not debugging():
         sys.excepthook = report_bug
+    if sys.argv[1:2] == ["search"] and "--help" not in sys.argv:
+        import_arrow_without_pandas()
     typer.main.get_command(app)(prog_name="tolman")
