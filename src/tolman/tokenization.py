@@ -66,6 +66,23 @@ class TokenSequences:
         """Tokens of each text."""
         return np.diff(self.offsets)
 
+    def only(self, rows: NDArray[np.int64]) -> "TokenSequences":
+        """The texts of `rows`, in that order."""
+        return self.cut(self.offsets[rows], self.lengths[rows])
+
+    def cut(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> "TokenSequences":
+        """One text a stretch: `lengths[i]` tokens from position `starts[i]` of `ids`."""
+        offsets = np.zeros(len(starts) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        positions = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return TokenSequences(self.ids[positions], offsets)
+
+    def without(self, share: float, generator: np.random.Generator) -> "TokenSequences":
+        """Each token left out with probability `share`."""
+        kept = generator.random(len(self.ids)) >= share
+        before = np.concatenate([[0], np.cumsum(kept)])
+        return TokenSequences(self.ids[kept], before[self.offsets])
+
     @classmethod
     def join(cls, sequences: Sequence[NDArray[np.int32]]) -> "TokenSequences":
         """From one array a text."""

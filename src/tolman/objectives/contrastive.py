@@ -25,8 +25,7 @@ from tolman.tokenization import TokenSequences
 class ContrastiveModel(Protocol):
     """What this objective needs of a model."""
 
-    def weighted_table(self) -> Tensor: ...
-    def __call__(self, texts: TokenSequences, role: Role, table_VD: Tensor) -> Tensor: ...
+    def __call__(self, batches: Sequence[tuple[TokenSequences, Role]]) -> list[Tensor]: ...
 
 
 class PairSource(Protocol):
@@ -45,13 +44,14 @@ class Contrastive:
         sources: each with its share of the batches.
         temperature: of the softmax over cosines.
         prefixes: dimensions at which the loss is taken; the last is D.
-        dropout: share of tokens left out of both halves at random.
+        query_dropout, document_dropout: share of tokens left out at random. Documents stand more than queries.
     """
 
     sources: Sequence[tuple[float, PairSource]]
     prefixes: Sequence[int]
     temperature: float = 0.05
-    dropout: float = 0.1
+    query_dropout: float = 0.1
+    document_dropout: float = 0.5
 
     name = "contrastive"
 
@@ -60,9 +60,9 @@ class Contrastive:
         shares = np.array([share for share, _ in self.sources])
         _, source = self.sources[generator.choice(len(shares), p=shares / shares.sum())]
         queries, documents = source.draw(generator)
-        table_VD = model.weighted_table()
-        queries_BD = model(drop_tokens(queries, self.dropout, generator), "query", table_VD)
-        documents_BD = model(drop_tokens(documents, self.dropout, generator), "document", table_VD)
+        queries = queries.without(self.query_dropout, generator)
+        documents = documents.without(self.document_dropout, generator)
+        queries_BD, documents_BD = model([(queries, "query"), (documents, "document")])
         losses = [self._at(queries_BD[:, :dim], documents_BD[:, :dim]) for dim in self.prefixes]
         return torch.stack(losses).mean()
 
@@ -84,7 +84,7 @@ class HeadsAndBodies:
     def draw(self, generator: np.random.Generator) -> tuple[TokenSequences, TokenSequences]:
         """Pairs of whole heads and whole bodies."""
         rows = generator.choice(len(self.heads), min(self.batch, len(self.heads)), replace=False)
-        return select(self.heads, rows), select(self.bodies, rows)
+        return self.heads.only(rows), self.bodies.only(rows)
 
 
 @dataclass(frozen=True)
@@ -106,23 +106,4 @@ class SpansAndDocuments:
         lengths = self.documents.lengths[rows]
         spans = np.minimum(generator.integers(self.shortest, self.longest + 1, len(rows)), lengths)
         starts = self.documents.offsets[rows] + (generator.random(len(rows)) * (lengths - spans + 1)).astype(np.int64)
-        return _cut(self.documents, starts, spans), select(self.documents, rows)
-
-
-def select(texts: TokenSequences, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> TokenSequences:
-    """The texts of `rows`, in that order."""
-    return _cut(texts, texts.offsets[rows], texts.lengths[rows])
-
-
-def drop_tokens(texts: TokenSequences, share: float, generator: np.random.Generator) -> TokenSequences:
-    """Each token left out with probability `share`."""
-    kept = generator.random(len(texts.ids)) >= share
-    before = np.concatenate([[0], np.cumsum(kept)])
-    return TokenSequences(texts.ids[kept], before[texts.offsets])
-
-
-def _cut(texts: TokenSequences, starts: np.ndarray, lengths: np.ndarray) -> TokenSequences:  # type: ignore[type-arg]
-    offsets = np.zeros(len(starts) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    positions = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
-    return TokenSequences(texts.ids[positions], offsets)
+        return self.documents.cut(starts, spans), self.documents.only(rows)

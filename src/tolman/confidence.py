@@ -1,0 +1,203 @@
+"""How sure a search is: of each hit, and that there is an answer at all.
+
+Both are logistic regressions fitted without labels, on questions taken out of the corpus (see `judge`). A hit's confidence is
+P(relevant) when relevant and random documents are equally likely: fitted on held-out (question, its document) against
+(question, random document). Answerability is P(the space holds an answer): the same questions asked of the whole space, and
+again with the right document and its whole neighbourhood taken away. "Nothing relevant found" is said where answerability falls
+under a threshold that refuses a small, fixed share of the corpus's own questions.
+
+Platt 1999 for the logistic form; refusal by threshold as in Geifman and El-Yaniv 2017 (arXiv:1705.08500), without labels.
+
+Legend for shapes:
+    M  (query, document) pairs
+    Q  questions
+    N  documents
+    F  features
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tolman.metrics import expected_calibration_error
+
+Numbers: TypeAlias = NDArray[np.float64]
+
+REFUSED_SHARE = 0.05
+_RANDOM_PER_QUESTION = 20
+_NEIGHBOURHOOD = 0.15
+_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """P(yes) = sigmoid(bias + weights . features)."""
+
+    weights: tuple[float, ...]
+    bias: float
+
+    def __call__(self, features_MF: Numbers) -> Numbers:
+        """Probabilities (M,)."""
+        logits_M = features_MF @ np.asarray(self.weights) + self.bias
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits_M, -30, 30))))
+
+    @classmethod
+    def fit(cls, features_MF: Numbers, outcomes_M: NDArray[np.bool_]) -> "Logistic":
+        """Both outcomes weigh the same, however often they stand in the data."""
+        from sklearn.linear_model import LogisticRegression
+
+        mean_F, spread_F = features_MF.mean(axis=0), features_MF.std(axis=0) + 1e-9
+        model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
+        model.fit((features_MF - mean_F) / spread_F, outcomes_M)
+        weights_F = model.coef_[0] / spread_F
+        return cls(tuple(float(w) for w in weights_F), float(model.intercept_[0] - weights_F @ mean_F))
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Fitted once for a space, kept in its space.json.
+
+    Attributes:
+        hit_dense, hit: P(relevant) from the cosine alone, and from cosine and BM25.
+        answer_dense, answer: P(there is an answer), likewise from the best cosine and the best BM25.
+        threshold_dense, threshold: answerability under which nothing relevant was found.
+        calibration_error: expected calibration error of `hit` on questions that its fit had not seen.
+    """
+
+    hit_dense: Logistic
+    hit: Logistic
+    answer_dense: Logistic
+    answer: Logistic
+    threshold_dense: float
+    threshold: float
+    calibration_error: float
+
+    def of_hits(self, cosines_M: Numbers, lexical_M: Numbers | None, *, words: int, documents: int) -> Numbers:
+        """P(relevant) of each hit of one query (M,).
+
+        Args:
+            cosines_M: of query and document.
+            lexical_M: BM25 scores, 0 where no word is shared; None where they were not computed.
+            words: of the query.
+            documents: in the space, for BM25 grows with their number.
+        """
+        features_MF = _features(cosines_M, lexical_M, np.full(len(cosines_M), words), documents)
+        return (self.hit_dense if lexical_M is None else self.hit)(features_MF)
+
+    def of_answer(self, cosine: float, lexical: float | None, *, words: int, documents: int) -> tuple[float, bool]:
+        """P(the space holds an answer) from the best cosine and BM25 of a query, and whether that is enough to say so."""
+        best = None if lexical is None else np.array([lexical])
+        features = _features(np.array([cosine]), best, np.array([words]), documents)
+        fitted, threshold = (self.answer_dense, self.threshold_dense) if best is None else (self.answer, self.threshold)
+        probability = float(fitted(features)[0])
+        return probability, probability >= threshold
+
+    def to_json(self) -> dict[str, Any]:
+        """For space.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Confidence":
+        """What `to_json` wrote."""
+        fitted = {name: Logistic(tuple(stored[name]["weights"]), stored[name]["bias"]) for name in _LOGISTICS}
+        return cls(
+            **fitted,
+            threshold_dense=stored["threshold_dense"],
+            threshold=stored["threshold"],
+            calibration_error=stored["calibration_error"],
+        )
+
+
+_LOGISTICS = ("hit_dense", "hit", "answer_dense", "answer")
+
+
+def fit_confidence(
+    cosines_QN: NDArray[np.floating[Any]], lexical_QN: NDArray[np.floating[Any]], words_Q: NDArray[Any], *, seed: int
+) -> Confidence:
+    """Fit on a rehearsal, in which document i is the right answer to question i.
+
+    Args:
+        cosines_QN: of every question and document.
+        lexical_QN: BM25 scores, 0 where no word is shared.
+        words_Q: of each question.
+        seed: of the random pairs.
+    """
+    questions, documents = cosines_QN.shape
+    own_Q = np.arange(questions)
+    random_QR = np.random.default_rng([seed, 2]).integers(0, documents - 1, (questions, _RANDOM_PER_QUESTION))
+    random_QR += random_QR >= own_Q[:, None]  # never the right one
+    pairs = np.concatenate([own_Q[:, None], random_QR], axis=1)
+    hit = _Sample(
+        np.take_along_axis(cosines_QN, pairs, axis=1).ravel(),
+        np.take_along_axis(lexical_QN, pairs, axis=1).ravel(),
+        np.repeat(words_Q, pairs.shape[1]),
+        np.tile(np.arange(pairs.shape[1]) == 0, questions),
+        np.repeat(own_Q, pairs.shape[1]),
+        documents,
+    )
+    far_QN = _without_neighbourhood(cosines_QN)
+    answer = _Sample(
+        np.concatenate([cosines_QN.max(axis=1), np.where(far_QN, cosines_QN, -1.0).max(axis=1)]),
+        np.concatenate([lexical_QN.max(axis=1), np.where(far_QN, lexical_QN, 0.0).max(axis=1)]),
+        np.concatenate([words_Q, words_Q]),
+        np.repeat([True, False], questions),
+        np.concatenate([own_Q, own_Q]),
+        documents,
+    )
+    answer_dense, answer_both = answer.fit(dense=True), answer.fit(dense=False)
+    return Confidence(
+        hit.fit(dense=True),
+        hit.fit(dense=False),
+        answer_dense,
+        answer_both,
+        float(np.quantile(answer_dense(answer.features(dense=True))[:questions], REFUSED_SHARE)),
+        float(np.quantile(answer_both(answer.features(dense=False))[:questions], REFUSED_SHARE)),
+        hit.calibration_error(),
+    )
+
+
+@dataclass(frozen=True)
+class _Sample:
+    cosines_M: Numbers
+    lexical_M: Numbers
+    words_M: NDArray[Any]
+    outcomes_M: NDArray[np.bool_]
+    questions_M: NDArray[np.int64]
+    documents: int
+
+    def features(self, *, dense: bool) -> Numbers:
+        return _features(self.cosines_M, None if dense else self.lexical_M, self.words_M, self.documents)
+
+    def fit(self, *, dense: bool) -> Logistic:
+        return Logistic.fit(self.features(dense=dense), self.outcomes_M)
+
+    def calibration_error(self) -> float:
+        """Of fits that had not seen the question, right and random pairs equally often."""
+        features_MF, promised_M = self.features(dense=False), np.zeros(len(self.outcomes_M))
+        for fold in range(_FOLDS):
+            held_M = self.questions_M % _FOLDS == fold
+            promised_M[held_M] = Logistic.fit(features_MF[~held_M], self.outcomes_M[~held_M])(features_MF[held_M])
+        right_M = np.repeat(np.flatnonzero(self.outcomes_M), int((~self.outcomes_M).sum() / self.outcomes_M.sum()))
+        balanced_M = np.concatenate([right_M, np.flatnonzero(~self.outcomes_M)])
+        return expected_calibration_error(promised_M[balanced_M], self.outcomes_M[balanced_M])
+
+
+def _features(cosines_M: Numbers, lexical_M: Numbers | None, words_M: NDArray[Any], documents: int) -> Numbers:
+    length_M = np.log1p(words_M)
+    if lexical_M is None:
+        return np.stack([cosines_M, length_M], axis=1)
+    scaled_M = np.asarray(lexical_M) / np.log1p(documents)  # the largest idf grows with the logarithm of the corpus
+    return np.stack([cosines_M, length_M, scaled_M, scaled_M / np.maximum(words_M, 1)], axis=1)
+
+
+def _without_neighbourhood(cosines_QN: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """True where a document is neither right nor among those nearest to the question."""
+    documents = cosines_QN.shape[1]
+    near = max(1, round(_NEIGHBOURHOOD * documents))
+    border_Q1 = -np.partition(-cosines_QN, near - 1, axis=1)[:, near - 1 : near]
+    far_QN = cosines_QN < border_Q1
+    far_QN[np.arange(len(cosines_QN)), np.arange(len(cosines_QN))] = False
+    return np.asarray(far_QN)

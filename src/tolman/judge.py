@@ -1,0 +1,173 @@
+"""A judge without labels: how well does an encoder find a document by what was taken out of it?
+
+Before any learner sees the corpus, some documents lose their title and one sentence. The title (where a corpus has none: the first
+sentence, or its first words) becomes a question, the document it came from the right answer. Every candidate is asked the same
+questions, so candidates are compared pair by pair.
+
+Two things would turn such a judge round, and are taken out: a title that stands on other documents too (a thread's replies: who
+learned the siblings knows the answer), with copies of the title inside its own text; and documents that nearly equal the right
+one, which are left unranked for its question.
+
+Legend for shapes:
+    N  documents that are ranked
+    Q  questions
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tolman.corpus.pairs import lead
+from tolman.corpus.passages import sentences
+from tolman.models.encoder import Encoder, Floats
+
+Rows: TypeAlias = NDArray[np.int64]
+
+MOST_QUESTIONS = 300
+FEWEST_QUESTIONS = 20
+_LARGEST_SHARE = 0.25  # of the documents; more would starve the learner of titles
+_FEWEST_WORDS_LEFT = 8
+_TWIN_COSINE = 0.5
+_CUT = 10
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Questions, and what learners and candidates may see of the documents.
+
+    Attributes:
+        titles, texts: of all documents, with what was taken out gone; learn from these.
+        questions: one a row of `answers`.
+        answers: row of the right document of each question (Q,).
+        sentences: the sentence that each of those documents lost ("" where it had only one).
+    """
+
+    titles: list[str]
+    texts: list[str]
+    questions: list[str]
+    answers: Rows
+    sentences: list[str]
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    @property
+    def contents(self) -> list[str]:
+        """Title and text of every document, as the candidates may see them."""
+        return [f"{title}\n{text}" if title else text for title, text in zip(self.titles, self.texts, strict=True)]
+
+    def pool(self, size: int, seed: int) -> "Pool":
+        """The right documents and others drawn at random, `size` in all."""
+        others = np.setdiff1d(np.arange(len(self.texts)), self.answers)
+        drawn = np.random.default_rng([seed, 1]).permutation(others)[: max(0, size - len(self.answers))]
+        rows = np.concatenate([self.answers, np.sort(drawn)])
+        contents = self.contents
+        pooled = [contents[row] for row in rows]
+        return Pool(rows, pooled, self.questions, _twins(pooled, len(self.answers)))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Documents that questions are asked over; the first Q of them are the right answers, in the order of the questions.
+
+    Attributes:
+        rows: of the documents in the exam (N,).
+        contents: their texts.
+        questions: Q of them.
+        twins: (Q, N), true where a document so resembles the right one that it is left unranked.
+    """
+
+    rows: Rows
+    contents: list[str]
+    questions: list[str]
+    twins: NDArray[np.bool_]
+
+    def grade(self, encoder: Encoder) -> Floats:
+        """nDCG@10 of `encoder` on each question (Q,)."""
+        documents_ND = encoder.encode(self.contents, "document")
+        return self.grade_scores(encoder.encode(self.questions, "query") @ documents_ND.T)
+
+    def grade_scores(self, scores_QN: Floats) -> Floats:
+        """nDCG@10 of each question (Q,); a tie with the right answer counts half against it."""
+        own_Q1 = np.take_along_axis(scores_QN, np.arange(len(scores_QN))[:, None], axis=1)
+        rivals_QN = np.where(self.twins, -np.inf, scores_QN)
+        ahead_Q = (rivals_QN > own_Q1).sum(axis=1) + 0.5 * ((rivals_QN == own_Q1).sum(axis=1) - 1)
+        return np.where(ahead_Q < _CUT, 1 / np.log2(np.maximum(ahead_Q, 0) + 2), 0.0).astype(np.float32)
+
+
+def set_exam(titles: Sequence[str], texts: Sequence[str], *, seed: int) -> Exam:
+    """Take questions out of a corpus. One with too few suitable documents gives an exam without questions."""
+    generator = np.random.default_rng([seed, 0])
+    kept_titles, kept_texts = list(titles), list(texts)
+    questions, answers, lost = [], [], []
+    candidates = _unique_titled(titles)
+    if len(candidates) < FEWEST_QUESTIONS:
+        candidates = np.arange(len(texts))
+    wanted = min(MOST_QUESTIONS, int(_LARGEST_SHARE * len(texts)))
+    for row in generator.permutation(candidates):
+        if len(questions) == wanted:
+            break
+        taken = _take_question(titles[row], texts[row], generator)
+        if taken is None:
+            continue
+        question, kept_texts[row], sentence = taken
+        kept_titles[row] = ""
+        questions.append(question)
+        answers.append(row)
+        lost.append(sentence)
+    if len(questions) < FEWEST_QUESTIONS:
+        return Exam(list(titles), list(texts), [], np.empty(0, np.int64), [])
+    return Exam(kept_titles, kept_texts, questions, np.array(answers, np.int64), lost)
+
+
+def _take_question(title: str, text: str, generator: np.random.Generator) -> tuple[str, str, str] | None:
+    """(question, what is left of the text, the sentence it lost); None where too little would be left."""
+    if title:
+        question, rest = title, _without_copy(title, text)
+    else:
+        start, end = lead(text)
+        question, rest = text[start:end], text[end:].strip()
+    spans = sentences(rest)
+    lost = ""
+    if len(spans) > 2:
+        start, end = spans[generator.integers(len(spans))]
+        lost = rest[start:end]
+        rest = f"{rest[:start].rstrip()} {rest[end:].lstrip()}".strip()
+    if len(_words(rest)) < _FEWEST_WORDS_LEFT or len(_words(question)) < 2:
+        return None
+    return question, rest, lost
+
+
+def _unique_titled(titles: Sequence[str]) -> Rows:
+    keys = [" ".join(_words(title)) for title in titles]
+    count = Counter(keys)
+    return np.array([row for row, key in enumerate(keys) if key and count[key] == 1], np.int64)
+
+
+def _without_copy(title: str, text: str) -> str:
+    """The text without the title it begins with, in whatever case and punctuation."""
+    words = _words(title)
+    found = list(_WORD.finditer(text[: 4 * len(title) + 40]))[: len(words)]
+    if words and [match.group().lower() for match in found] == words:
+        return text[found[-1].end() :].lstrip(" .,:;-\n\t")
+    return text
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def _twins(contents: Sequence[str], answers: int) -> NDArray[np.bool_]:
+    """(Q, N): tf-idf cosine above the limit, the right answer itself left out."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    weighted_NV = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True).fit_transform(contents)
+    alike_QN = (weighted_NV[:answers] @ weighted_NV.T).toarray() > _TWIN_COSINE
+    alike_QN[np.arange(answers), np.arange(answers)] = False
+    return np.asarray(alike_QN)
