@@ -1,0 +1,96 @@
+"""Weights chosen without labels, on questions that the judge took out of the corpus.
+
+Two weights: of a learned encoder beside a pretrained one (`choose_blend`), and of BM25 beside the cosine (`choose_lexical_weight`).
+Both may come out as 0. A more complex choice must beat the simpler one by more than the noise of the questions, or it is not made.
+
+Legend for shapes:
+    N  documents
+    Q  questions
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+
+from tolman.judge import Pool
+from tolman.models.encoder import Encoder, Floats
+from tolman.ranking import HybridRanking
+from tolman.space.store import FULLTEXT, VECTOR, DocumentStore, document_schema
+
+BLEND_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0)
+LEXICAL_WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2)
+_LEXICAL_DEPTH = 200
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A weight and how it did.
+
+    Attributes:
+        weight: chosen.
+        quality: mean nDCG@10 of every weight that was tried.
+    """
+
+    weight: float
+    quality: dict[float, float]
+
+
+def best_weight(grades: dict[float, Floats], default: float) -> Choice:
+    """The weight with the best mean; `default` unless another is ahead of it by more than one standard error.
+
+    Args:
+        grades: nDCG@10 of every question (Q,), for every weight; the same questions in the same order.
+        default: a weight that did well on other corpora.
+    """
+    quality = {weight: float(grade.mean()) for weight, grade in grades.items()}
+    best = max(quality, key=lambda weight: quality[weight])
+    lead_Q = grades[best] - grades[default]
+    noise = float(lead_Q.std()) / np.sqrt(len(lead_Q))
+    return Choice(best if lead_Q.mean() > noise else default, quality)
+
+
+def choose_blend(pool: Pool, base: Encoder, learned: Encoder, weights: Sequence[float] = BLEND_WEIGHTS) -> Choice:
+    """How much the cosine of `learned` counts beside that of `base`. Half, unless the questions clearly say otherwise."""
+    scores_QN = [e.encode(pool.questions, "query") @ e.encode(pool.contents, "document").T for e in (base, learned)]
+    grades = {weight: pool.grade_scores(scores_QN[0] + weight * scores_QN[1]) for weight in weights}
+    return best_weight(grades, default=0.5)
+
+
+def bm25_scores(pool: Pool, language: str | None) -> Floats:
+    """BM25 of every question and document (Q, N), by the very engine that searches use; 0 beyond the best of each question."""
+    scores_QN = np.zeros((len(pool.questions), len(pool.contents)), np.float32)
+    with TemporaryDirectory(prefix="tolman-rehearsal-") as folder:
+        schema = document_schema(1, pa.schema([]))
+        store = DocumentStore.create(Path(folder) / "documents.lance", schema)
+        store.append(_rows(pool.contents, schema))
+        store.index_fulltext(language)
+        for row, question in enumerate(pool.questions):
+            found, scores = store.lexical(question, min(_LEXICAL_DEPTH, len(pool.contents)))
+            scores_QN[row, found] = scores
+    return scores_QN
+
+
+def choose_lexical_weight(pool: Pool, cosines_QN: Floats, lexical_QN: Floats) -> Choice:
+    """How much BM25 counts beside the cosine."""
+    grades = {
+        weight: pool.grade_scores(
+            np.stack([HybridRanking(weight).score(c, b) for c, b in zip(cosines_QN, lexical_QN, strict=True)])
+        )
+        for weight in LEXICAL_WEIGHTS
+    }
+    return best_weight(grades, default=0.1)
+
+
+def _rows(contents: Sequence[str], schema: pa.Schema) -> pa.Table:
+    count = len(contents)
+    filled = {
+        "id": pa.array([str(row) for row in range(count)]),
+        "text": pa.array(contents),
+        FULLTEXT: pa.array(contents),
+        VECTOR: pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(count, np.float32)), 1),
+    }
+    return pa.table([filled.get(f.name, pa.nulls(count, f.type)) for f in schema], schema=schema)

@@ -1,0 +1,100 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tolman import training
+from tolman.errors import BudgetError
+from tolman.progress import Silent
+from tolman.training import Schedule, train
+
+
+class Line(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.slope = nn.Parameter(torch.zeros(3))
+
+
+@dataclasses.dataclass
+class Fit:
+    """Least squares to y = x . (1, 2, 3); `broken_at` makes one loss infinite, `killed_at` raises as a kill would."""
+
+    broken_at: int = -1
+    killed_at: int = -1
+    name: str = "fit"
+    calls: int = 0
+
+    def loss(self, model, generator):
+        self.calls += 1
+        if self.calls == self.killed_at:
+            raise KeyboardInterrupt
+        x = torch.from_numpy(generator.standard_normal((8, 3)).astype(np.float32))
+        error = ((x @ (model.slope - torch.tensor([1.0, 2.0, 3.0]))) ** 2).mean()
+        return error * float("inf") if self.calls == self.broken_at else error
+
+
+SCHEDULE = Schedule(steps=300, seconds=60, peak=0.1)
+
+
+def run(model, objective, tmp_path=None, recipe="r", schedule=SCHEDULE):
+    return train(
+        model, [(1.0, objective)], schedule, seed=0, checkpoint=tmp_path, recipe=recipe, progress=Silent()
+    )
+
+
+def test_it_learns():
+    model = Line()
+    result = run(model, Fit())
+    assert result.steps == 300
+    assert result.loss_last < result.loss_first
+    np.testing.assert_allclose(model.slope.detach(), [1, 2, 3], atol=0.05)
+
+
+def test_a_killed_run_resumes_bit_for_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_CHECKPOINT_EVERY_S", 0.0)
+    straight, resumed = Line(), Line()
+    run(straight, Fit())
+    with pytest.raises(KeyboardInterrupt):
+        run(resumed, Fit(killed_at=120), tmp_path)
+    fresh, objective = Line(), Fit()
+    run(fresh, objective, tmp_path)
+    assert objective.calls < 300
+    torch.testing.assert_close(fresh.slope, straight.slope, rtol=0, atol=0)
+
+
+def test_a_checkpoint_of_another_recipe_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_CHECKPOINT_EVERY_S", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        run(Line(), Fit(killed_at=120), tmp_path)
+    objective = Fit()
+    run(Line(), objective, tmp_path, recipe="another")
+    assert objective.calls == 300
+
+
+def test_a_loss_that_is_not_finite_goes_back(tmp_path):
+    model = Line()
+    result = run(model, Fit(broken_at=50), tmp_path)
+    assert result.diverged
+    assert torch.isfinite(model.slope).all()
+
+
+def test_the_clock_ends_a_slow_run():
+    result = run(Line(), Fit(), schedule=Schedule(steps=10**9, seconds=0.3, peak=0.1))
+    assert 0.3 <= result.seconds < 0.6
+
+
+def test_the_rate_warms_up_and_decays_to_its_floor():
+    schedule = Schedule(steps=100, seconds=1e9, peak=1.0, warmup=10, floor=0.02)
+    rates = [schedule.rate(step, 0.0) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9]
+    assert schedule.rate(100, 0.0) == pytest.approx(0.02)
+    assert all(a > b for a, b in zip(rates[9:], rates[10:], strict=False))
+
+
+@pytest.mark.parametrize(("steps", "seconds"), [(10, 0.0), (10, -1.0), (0, 5.0)])
+def test_no_room_for_a_step_is_an_error(steps, seconds):
+    with pytest.raises(BudgetError, match="--budget"):
+        run(Line(), Fit(), schedule=Schedule(steps=steps, seconds=seconds, peak=0.1))
