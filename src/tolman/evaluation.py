@@ -82,7 +82,7 @@ def evaluate(space: "LatentSpace", queries: Queries | str | Path, qrels: Judgmen
         raise SourceError(f"none of the judged documents is in {space.path}: are these judgments for another corpus?")
     asked = [texts[query] for query in judged]
     depth = min(DEPTH, len(space))
-    modes = {}
+    modes: dict[str, RankingQuality] = {}
     for mode in MODES:
         rankings = [[hit.id for hit in result] for result in space.search_many(asked, depth, mode=mode)]
         modes[mode] = score_rankings(rankings, gains)

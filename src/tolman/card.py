@@ -1,0 +1,158 @@
+"""card.md: what a space is, how good, what it cost, how to use it elsewhere, for people who weren't there."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tolman.cost import Cost
+from tolman.space.description import SpaceDescription
+
+LOADING = {
+    "static": "SentenceTransformer({folder!r}, trust_remote_code=True)  # its module lies in the folder, read it",
+    "blended": "SentenceTransformer({folder!r}, trust_remote_code=True)  # its module lies in the folder, read it",
+    "transformer": "SentenceTransformer({folder!r})",
+}
+LIMITS = {
+    "static": (
+        "It knows the words of this corpus. Words that never occur in it have no meaning here, nor does word order.",
+        "It was learned on one corpus; on text of another kind expect less.",
+    ),
+    "transformer": ("It was trained by others on other text; what they chose and left out is in it.",),
+    "blended": (
+        "It is two encoders side by side: one learned on this corpus, one trained by others on other text; "
+        "the limits of both apply.",
+    ),
+}
+ALWAYS = (
+    "Quality was measured on questions cut out of the corpus itself, not on judgments of people: it ranks choices "
+    "well, its level is not comparable with benchmarks.",
+    "Confidence is calibrated on such questions too. Of questions of another kind it knows less than it says.",
+    "Nobody has looked for bias in it yet.",
+)
+
+
+def render_card(name: str, description: SpaceDescription) -> str:
+    """The card of the space `name` as Markdown."""
+    sections = (
+        f"# {name}\n",
+        _corpus(description),
+        _encoder(description),
+        _quality(description),
+        _search(description),
+        _cost(description),
+        _elsewhere(name, description),
+        _limits(description),
+    )
+    return "\n".join(section for section in sections if section)
+
+
+def _corpus(description: SpaceDescription) -> str:
+    corpus = description.corpus
+    return _section(
+        "Corpus",
+        _table(
+            {
+                "source": corpus.source,
+                "documents when it was learned": corpus.documents,
+                "language of the words index": corpus.language or "none assumed",
+                "fingerprint": f"`{corpus.fingerprint[:16]}`",
+            }
+        ),
+    )
+
+
+def _encoder(description: SpaceDescription) -> str:
+    encoder = description.encoder
+    facts = {
+        "family": encoder.family,
+        "dimensions": encoder.dim,
+        "fingerprint": f"`{encoder.fingerprint[:16]}`",
+        "made from": ", ".join(f"`{parent[:16]}`" for parent in description.parents) or "nothing but the corpus",
+    }
+    return _section("Encoder", _table(facts | dict(flat(description.recipe))))
+
+
+def _quality(description: SpaceDescription) -> str:
+    return _section("Quality", _table(dict(flat(description.quality)))) if description.quality else ""
+
+
+def _search(description: SpaceDescription) -> str:
+    search = description.search
+    facts = {
+        "weight of words (BM25) beside meaning": search.lexical_weight,
+        "confidence": "calibrated on this corpus" if search.confidence else "none",
+        "dense index": search.index,
+    }
+    return _section("Search", _table(facts))
+
+
+def _cost(description: SpaceDescription) -> str:
+    return _section("Cost of learning", _table(show_cost(Cost.from_json(description.cost)))) if description.cost else ""
+
+
+def _elsewhere(name: str, description: SpaceDescription) -> str:
+    load = LOADING.get(description.encoder.family, LOADING["transformer"]).format(folder=f"{name}/encoder")
+    return _section(
+        "Using it elsewhere",
+        f"""```python
+import tolman
+
+space = tolman.open_space({name!r})
+space.search("your question", k=5)
+space.vectors()                        # numpy, float32, (documents, {description.encoder.dim}), unit length
+space.table(["id", "title"])           # Arrow; .to_pandas() from there
+
+from sentence_transformers import SentenceTransformer
+
+model = {load}
+model.encode(["your text"])            # the same vectors
+```""",
+    )
+
+
+def _limits(description: SpaceDescription) -> str:
+    limits = (*LIMITS.get(description.encoder.family, ()), *ALWAYS)
+    return _section("Limits", "\n".join(f"- {limit}" for limit in limits))
+
+
+def show_cost(cost: Cost) -> dict[str, str]:
+    """A cost in words and units that people use."""
+    return {
+        "wall time": f"{cost.wall_seconds:.1f} s",
+        "CPU time": f"{cost.cpu_seconds:.1f} s",
+        "peak memory": f"{cost.peak_bytes / 2**20:,.0f} MiB",
+        "energy": f"{cost.energy_joules / 3600:.2g} Wh ({cost.energy_method})",
+    }
+
+
+def show_value(value: Any) -> str:
+    """A number with about three digits, anything else as it is."""
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 0.1 else f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(show_value, value))
+    return str(value)
+
+
+def flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested mappings as one: `quality: start`."""
+    for name, value in values.items():
+        label = f"{before}{str(name).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{label}: ")
+        else:
+            yield label, value
+
+
+def _section(heading: str, body: str) -> str:
+    return f"## {heading}\n\n{body}\n"
+
+
+def _table(facts: Mapping[str, Any]) -> str:
+    rows = (f"| {label} | {_cell(show_value(value))} |" for label, value in facts.items())
+    return "\n".join(("| | |", "|---|---|", *rows))
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
