@@ -41,10 +41,15 @@ def remove(
 ) -> None:
     """Remove documents by their ids.
 
+    Ids that the space doesn't hold are passed over.
+
     \b
     Example:
       tolman remove tickets.space tk-17 tk-18
     """
     from tolman.space.space import open_space
 
-    typer.echo(f"{space}: {open_space(space).remove(ids):,} removed")
+    removed, asked = open_space(space).remove(ids), len(set(ids))
+    if removed < asked:
+        typer.echo(f"{asked - removed:,} ids are not in {space}", err=True)
+    typer.echo(f"{space}: {removed:,} removed")
