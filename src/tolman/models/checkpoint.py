@@ -1,8 +1,8 @@
 """Reads the encoder folders that others make: the layouts of sentence-transformers and of `transformers`.
 
-A folder is Transformer + Pooling (+ Dense ...) (+ Normalize), as its modules.json says, or a plain `transformers` folder,
-whose token states are averaged. What sentence-transformers would do with it is what we do with it, except that vectors
-always come out with unit norm.
+A folder is Transformer + Pooling (+ Dense ...) (+ Normalize), as its modules.json says, or a plain `transformers`
+folder, whose token states are averaged. What sentence-transformers would do with it is what we do with it, except that
+vectors always come out with unit norm.
 """
 
 import json
@@ -79,7 +79,8 @@ class _Module:
     folder: Path
 
     def settings(self) -> Settings:
-        return _read_json(self.folder / "config.json", optional=self.kind == "Normalize")
+        settings: Settings = _read_json(self.folder / "config.json", optional=self.kind == "Normalize")
+        return settings
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -119,7 +120,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 def copy_checkpoint(checkpoint: Checkpoint, folder: Path, target: Path) -> None:
     """Copy `folder`, which `checkpoint` was read from, leaving out weights that weren't read.
 
-    Where it doesn't say how to pool or to normalise, the copy does, so that sentence-transformers gives unit vectors too.
+    Where it doesn't say how to pool or to normalise, the copy does: sentence-transformers then gives unit vectors too.
     """
     modules = _read_modules(folder)
     for source in {module.folder for module in modules} | {folder}:
@@ -296,14 +297,10 @@ def _build_head(folder: Path, modules: Sequence[_Module], width: int) -> Head:
 
 
 def _pooling_modes(folder: Path, settings: Settings) -> tuple[str, ...]:
-    modes = (
-        settings.get("pooling_mode") or [mode for key, mode in LEGACY_POOLING.items() if settings.get(key)] or "mean"
-    )
+    flags = [key for key, on in settings.items() if key.startswith("pooling_mode_") and on]
+    modes = settings.get("pooling_mode") or [LEGACY_POOLING.get(key, key) for key in flags] or ["mean"]
     modes = (modes,) if isinstance(modes, str) else tuple(modes)
     unknown = [mode for mode in modes if mode not in POOLING]
-    unknown += [
-        key for key, on in settings.items() if key.startswith("pooling_mode_") and on and key not in LEGACY_POOLING
-    ]
     if unknown:
         raise ModelError(f"{folder} pools by {', '.join(unknown)}; known are {', '.join(POOLING)}")
     return modes

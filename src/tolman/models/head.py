@@ -3,8 +3,8 @@
 Legend for shapes:
     N  texts   T  tokens of all texts together   H  width of a token's state   D  dimensions of the vector
 
-What sentence-transformers calls its Pooling, Dense and Normalize modules, over packed tokens. We differ in one thing: the
-result always has unit norm.
+What sentence-transformers calls its Pooling, Dense and Normalize modules, over packed tokens. We differ in one thing:
+the result always has unit norm.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,11 +12,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from tolman.models.trunk import Linear
-
-Pool = Callable[[Tensor], Tensor]
 
 
 def _weighted_mean(states_LH: Tensor, first: int) -> Tensor:
@@ -37,9 +35,9 @@ POOLING: dict[str, Callable[[Tensor, int], Tensor]] = {
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "Identity": lambda x: x,
     "Tanh": torch.tanh,
-    "ReLU": F.relu,
-    "GELU": F.gelu,
-    "SiLU": F.silu,
+    "ReLU": functional.relu,
+    "GELU": functional.gelu,
+    "SiLU": functional.silu,
     "Sigmoid": torch.sigmoid,
 }
 """Classes of `torch.nn` by name, as sentence-transformers stores them."""
@@ -60,12 +58,14 @@ class Dense:
     projection: Tensor | None = None
 
     def __call__(self, x_ND: Tensor) -> Tensor:
+        """Vectors (N, D) after the layer."""
         y_ND = ACTIVATIONS[self.activation](self.linear(x_ND))
         if not self.residual:
             return y_ND
-        return y_ND + (x_ND if self.projection is None else F.linear(x_ND, self.projection))
+        return y_ND + (x_ND if self.projection is None else functional.linear(x_ND, self.projection))
 
     def to(self, device: torch.device) -> "Dense":
+        """The same layer on `device`."""
         projection = None if self.projection is None else self.projection.to(device)
         return Dense(self.linear.to(device, torch.float32), self.activation, self.residual, projection)
 
@@ -91,12 +91,15 @@ class Head:
     def __call__(self, states_TH: Tensor, lengths: Sequence[int], prompt_length: int = 0) -> Tensor:
         """Unit vectors (N, D) of texts whose states lie one after the other; each is longer than `prompt_length`."""
         skip = 0 if self.include_prompt else prompt_length
-        vectors_ND = torch.stack([self._pool(states_LH[skip:], skip) for states_LH in states_TH.split(list(lengths))])
+        vectors_ND = torch.stack(
+            [self._pool(states_LH[skip:], skip) for states_LH in torch.split(states_TH, list(lengths))]
+        )
         for dense in self.dense:
             vectors_ND = dense(vectors_ND)
-        return F.normalize(vectors_ND, dim=1)
+        return functional.normalize(vectors_ND, dim=1)
 
     def to(self, device: torch.device) -> "Head":
+        """The same head on `device`."""
         return Head(self.pooling, tuple(dense.to(device) for dense in self.dense), self.include_prompt)
 
     def _pool(self, states_LH: Tensor, first: int) -> Tensor:

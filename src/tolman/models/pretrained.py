@@ -92,7 +92,7 @@ def pull_model(name: str, progress: Progress | None = None) -> Path:
     """The folder of a known model, fetched into the cache unless it lies there.
 
     Raises:
-        ModelError: the name isn't known, no source answers, or the weights aren't the right ones. The cache is unchanged.
+        ModelError: the name isn't known, no source answers, or the weights are wrong. The cache is unchanged.
         StorageError: the cache can't be written.
     """
     if name not in KNOWN_MODELS:

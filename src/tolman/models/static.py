@@ -26,6 +26,7 @@ from tokenizers import Tokenizer
 
 from tolman.errors import ModelError
 from tolman.models.encoder import Floats, Role, TokenStates
+from tolman.models.portable import write_portable
 
 Ints: TypeAlias = NDArray[np.int32]
 
@@ -117,19 +118,27 @@ class StaticEncoder:
     def _pool(self, ids_T: Ints, role: Role) -> Floats:
         ids_U, repeats_U = np.unique(ids_T, return_counts=True)
         counts_U = repeats_U.astype(np.float32)
-        weights_U = self.saturation.query(counts_U) if role == "query" else self.saturation.document(counts_U, len(ids_T))
+        weights_U = (
+            self.saturation.query(counts_U) if role == "query" else self.saturation.document(counts_U, len(ids_T))
+        )
         vector_D: Floats = weights_U @ self.table_VD[ids_U].astype(np.float32)
         return vector_D / max(float(np.linalg.norm(vector_D)), 1e-12)
 
     def save(self, folder: Path) -> None:
-        """Write tolman.json, tokenizer.json and model.safetensors into `folder`."""
+        """Write tolman.json, tokenizer.json, model.safetensors and a module for sentence-transformers into `folder`."""
         from safetensors.numpy import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
         save_file({"table": self.table_VD}, folder / "model.safetensors")
         self.tokenizer.save(str(folder / "tokenizer.json"))
-        config = {"family": self.family, "format": 1, "saturation": asdict(self.saturation), "fingerprint": self.fingerprint}
+        config = {
+            "family": self.family,
+            "format": 1,
+            "saturation": asdict(self.saturation),
+            "fingerprint": self.fingerprint,
+        }
         (folder / "tolman.json").write_text(json.dumps(config, indent=1) + "\n")
+        write_portable(folder, "tolman_static", "TolmanStatic")
 
     @classmethod
     def load(cls, folder: Path) -> "StaticEncoder":

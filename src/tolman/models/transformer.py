@@ -73,6 +73,7 @@ class TransformerEncoder:
 
     @property
     def dim(self) -> int:
+        """D."""
         return self._head.dim(self._trunk.width)
 
     @property
@@ -83,19 +84,20 @@ class TransformerEncoder:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the folder left open and how it was settled."""
-        checkpoint = self._checkpoint
-        pooled = () if checkpoint.pools else ("no pooling defined in the folder: token states are averaged",)
-        normalised = (
-            () if checkpoint.normalises else ("vectors are normalised to unit length, which the folder doesn't ask",)
-        )
-        return (*pooled, *normalised)
+        said = {
+            "the folder names no pooling: token states are averaged": self._checkpoint.pools,
+            "the folder doesn't normalise: vectors are scaled to unit length all the same": self._checkpoint.normalises,
+        }
+        return tuple(note for note, settled in said.items() if not settled)
 
     @cached_property
     def passage_tokens(self) -> int:
+        """Tokens of text that one sequence holds beside special tokens and the prompt of documents."""
         return self._room() - len(self._ids([self.prompts.get("document", "")])[0])
 
     @cached_property
     def fingerprint(self) -> str:
+        """sha256 over the files of weights and tokenizer, pooling and prompts; device and precision don't count."""
         checkpoint = self._checkpoint
         described = {**checkpoint.settings, "max_tokens": checkpoint.max_tokens, "prompts": checkpoint.prompts}
         digest = sha256(json.dumps(described, sort_keys=True).encode())
@@ -107,8 +109,8 @@ class TransformerEncoder:
     def encode(self, texts: Sequence[str], role: Role = "document") -> Floats:
         """Unit vectors (N, D), float32, in the order of `texts`.
 
-        A text longer than a sequence counts with its beginning only (`tolman.encoding` cuts documents into passages). An
-        empty one has the vector of the special tokens around it.
+        A text longer than a sequence counts with its beginning only (`tolman.encoding` cuts documents into passages).
+        An empty one has the vector of the special tokens around it.
         """
         prompt = self.prompts.get(role, "")
         prompt_length = len(self._before) + len(self._ids([prompt])[0]) if prompt else 0
@@ -236,13 +238,8 @@ def windows(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _beginning(text: str, characters: int) -> str:
     """At most so many characters of `text`, up to a space, before which no tokenizer looks ahead."""
-    return (
-        text
-        if len(text) <= characters
-        else text[: text.rfind(" ", 0, characters)]
-        if " " in text[:characters]
-        else text
-    )
+    cut = text.rfind(" ", 0, characters) if len(text) > characters else -1
+    return text[:cut] if cut >= 0 else text
 
 
 def _pieces(text: str) -> Iterator[str]:

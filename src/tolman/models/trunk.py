@@ -1,35 +1,35 @@
 """A lean forward pass for BERT-like transformers over packed tokens: padding is never computed.
 
-The sequences of a batch lie one after the other in one long row. Everything but attention works token by token and never
-notices; attention runs once for each group of equally long neighbours, so sequences should come sorted by length.
+The sequences of a batch lie one after the other in one long row. Everything but attention works token by token and
+never notices; attention runs once for each group of equally long neighbours, so sequences should come sorted by length.
 
 Legend for shapes:
     N  sequences of a batch           B  sequences of one length, neighbours in the batch
     T  tokens of all N together       L  their length
     H  width of the hidden states     A  attention heads
 
-Post-norm blocks as in Devlin et al., "BERT" (2019). We differ in the arithmetic only: the query, key and value products are
-one product, and in bfloat16 the residual stream and the norms stay in float32.
+Post-norm blocks as in Devlin et al., "BERT" (2019). We differ in the arithmetic only: the query, key and value products
+are one product, and in bfloat16 the residual stream and the norms stay in float32.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, Self, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 
-ACTIVATIONS = {
-    "gelu": F.gelu,
-    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
-    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "relu": F.relu,
-    "silu": F.silu,
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "gelu_new": lambda x: functional.gelu(x, approximate="tanh"),
+    "gelu_pytorch_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "relu": functional.relu,
+    "silu": functional.silu,
 }
 
 
@@ -39,15 +39,21 @@ class Trunk(Protocol):
     Attributes:
         width: H.
         max_length: the longest sequence that has positions.
-        device: where it computes.
     """
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """H."""
+        ...
+
     @property
-    def max_length(self) -> int: ...
-    @property
-    def device(self) -> torch.device: ...
+    def max_length(self) -> int:
+        """Tokens, special ones included."""
+        ...
+
+    def to(self, device: torch.device, precision: Precision) -> Self:
+        """The same trunk on `device`, its matrix products in `precision`."""
+        ...
 
     def __call__(self, ids_T: Tensor, lengths: Sequence[int]) -> Tensor:
         """States (T, H), float32, of sequences that lie one after the other in `ids_T`."""
@@ -62,9 +68,11 @@ class Linear:
     bias: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+        """In the precision of the weights, whatever that of `x`."""
+        return functional.linear(x.to(self.weight.dtype), self.weight, self.bias)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Linear":
+        """The same layer on `device`, its weights as `dtype`."""
         return Linear(self.weight.to(device, dtype), self.bias.to(device, dtype))
 
 
@@ -77,9 +85,11 @@ class LayerNorm:
     eps: float
 
     def __call__(self, x_TH: Tensor) -> Tensor:
-        return F.layer_norm(x_TH, self.weight.shape, self.weight, self.bias, self.eps)
+        """States (T, H), float32."""
+        return functional.layer_norm(x_TH, self.weight.shape, self.weight, self.bias, self.eps)
 
     def to(self, device: torch.device) -> "LayerNorm":
+        """The same norm on `device`."""
         return LayerNorm(self.weight.to(device), self.bias.to(device), self.eps)
 
 
@@ -95,6 +105,7 @@ class Block:
     norm_output: LayerNorm
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Block":
+        """The same block on `device`, its matrices as `dtype`."""
         return Block(
             self.qkv.to(device, dtype),
             self.out.to(device, dtype),
@@ -119,8 +130,9 @@ class Embeddings:
     norm: LayerNorm
 
     def __call__(self, ids_T: Tensor, lengths: Sequence[int]) -> Tensor:
+        """States (T, H) before the first block."""
         places_T = torch.cat([torch.arange(length) for length in lengths]).to(ids_T.device)
-        return self.norm(F.embedding(ids_T, self.words_VH) + F.embedding(places_T, self.positions_LH))
+        return self.norm(functional.embedding(ids_T, self.words_VH) + functional.embedding(places_T, self.positions_LH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +153,16 @@ class PackedTrunk:
 
     @property
     def width(self) -> int:
+        """H."""
         return self.embeddings.words_VH.shape[1]
 
     @property
     def max_length(self) -> int:
+        """Rows of the position table."""
         return self.embeddings.positions_LH.shape[0]
 
-    @property
-    def device(self) -> torch.device:
-        return self.embeddings.words_VH.device
-
     def to(self, device: torch.device, precision: Precision) -> "PackedTrunk":
-        """The same trunk on `device`, its matrix products in `precision`; tables, norms and residuals stay in float32."""
+        """The same trunk on `device`, its matrix products in `precision`; tables and norms stay in float32."""
         dtype = getattr(torch, precision)
         tables = self.embeddings
         return replace(
@@ -163,6 +173,7 @@ class PackedTrunk:
         )
 
     def __call__(self, ids_T: Tensor, lengths: Sequence[int]) -> Tensor:
+        """States (T, H), float32, of sequences that lie one after the other in `ids_T`."""
         activation = ACTIVATIONS[self.activation]
         bias_ALL = self._attention_bias(max(lengths))
         x_TH = self.embeddings(ids_T, lengths)
@@ -178,14 +189,14 @@ class PackedTrunk:
             end = start + count * length
             q, k, v = qkv_T3H[start:end].view(count, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
             bias = None if bias_ALL is None else bias_ALL[:, :length, :length].to(q.dtype)
-            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
             mixed_TH[start:end].view(count, length, self.heads, -1).copy_(mixed.transpose(1, 2))
         return mixed_TH
 
     def _attention_bias(self, length: int) -> Tensor | None:
         if self.relative_bias_KA is None:
             return None
-        buckets_LL = relative_buckets(length, len(self.relative_bias_KA)).to(self.device)
+        buckets_LL = relative_buckets(length, len(self.relative_bias_KA)).to(self.relative_bias_KA.device)
         return self.relative_bias_KA[buckets_LL].permute(2, 0, 1)
 
 
@@ -215,22 +226,18 @@ def relative_buckets(length: int, buckets: int) -> Tensor:
 class PaddedTrunk:
     """Any other architecture, run by `transformers` on padded batches: right, not fast."""
 
-    def __init__(self, model: torch.nn.Module, width: int, max_length: int) -> None:
-        self.model, self.width, self.max_length = model, width, max_length
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.model.parameters()).device
+    def __init__(self, model: torch.nn.Module, width: int, max_length: int, precision: Precision = "float32") -> None:
+        self.model, self.width, self.max_length, self.precision = model, width, max_length, precision
 
     def to(self, device: torch.device, precision: Precision) -> "PaddedTrunk":
-        """The same model, moved to `device`; `precision` is that of autocast, which leaves norms and residuals in float32."""
-        self.precision = precision
-        self.model.to(device)
-        return self
+        """The same model on `device`, its matrix products in `precision`."""
+        return PaddedTrunk(self.model.to(device), self.width, self.max_length, precision)
 
     def __call__(self, ids_T: Tensor, lengths: Sequence[int]) -> Tensor:
-        ids_NL = torch.nn.utils.rnn.pad_sequence(list(ids_T.split(list(lengths))), batch_first=True)
+        """States (T, H), float32, of sequences that lie one after the other in `ids_T`."""
+        ids_NL = torch.nn.utils.rnn.pad_sequence(list(torch.split(ids_T, list(lengths))), batch_first=True)
         places_L = torch.arange(ids_NL.shape[1], device=ids_T.device)
         mask_NL = places_L < torch.tensor(lengths, device=ids_T.device)[:, None]
-        states_NLH: Tensor = self.model(input_ids=ids_NL, attention_mask=mask_NL.long()).last_hidden_state
+        with torch.autocast(ids_T.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            states_NLH: Tensor = self.model(input_ids=ids_NL, attention_mask=mask_NL.long()).last_hidden_state
         return states_NLH[mask_NL].float()
