@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from tolman.confidence import REFUSED_SHARE, Confidence, Logistic, fit_confidence
+from tolman.metrics import expected_calibration_error
+
+QUESTIONS, DOCUMENTS = 300, 1_000
+
+
+def rehearsal(seed, clarity=0.35):
+    """Cosines and BM25 in which a question's own document stands out, more or less."""
+    generator = np.random.default_rng(seed)
+    cosines = generator.normal(0.1, 0.08, (QUESTIONS, DOCUMENTS))
+    lexical = np.maximum(generator.normal(-2, 3, (QUESTIONS, DOCUMENTS)), 0)
+    own = np.arange(QUESTIONS)
+    cosines[own, own] += generator.normal(clarity, 0.15, QUESTIONS)
+    lexical[own, own] += generator.exponential(8, QUESTIONS)
+    return cosines.astype(np.float32), lexical.astype(np.float32), generator.integers(3, 12, QUESTIONS)
+
+
+@pytest.fixture(scope="module")
+def confidence():
+    return fit_confidence(*rehearsal(0), seed=0)
+
+
+def test_it_is_calibrated_on_questions_it_never_saw(confidence):
+    cosines, lexical, words = rehearsal(1)
+    own, other = np.arange(QUESTIONS), (np.arange(QUESTIONS) + 500) % DOCUMENTS
+    promised, came = [], []
+    for column, outcome in ((own, 1), (other, 0)):
+        for q in range(QUESTIONS):
+            hit = confidence.of_hits(
+                cosines[q, column[q], None], lexical[q, column[q], None], words=int(words[q]), documents=DOCUMENTS
+            )
+            promised.append(hit[0])
+            came.append(outcome)
+    assert expected_calibration_error(np.array(promised), np.array(came)) < 0.06
+    assert confidence.calibration_error < 0.06
+
+
+def test_the_threshold_refuses_the_share_it_says(confidence):
+    cosines, lexical, words = rehearsal(0)
+    kept = [
+        confidence.of_answer(float(c.max()), float(b.max()), words=int(w), documents=DOCUMENTS)[1]
+        for c, b, w in zip(cosines, lexical, words, strict=True)
+    ]
+    assert 1 - np.mean(kept) == pytest.approx(REFUSED_SHARE, abs=0.01)
+
+
+def test_a_question_with_nothing_near_is_refused(confidence):
+    probability, answered = confidence.of_answer(0.05, 0.0, words=6, documents=DOCUMENTS)
+    assert not answered
+    assert probability < 0.3
+
+
+def test_more_cosine_is_more_confidence(confidence):
+    cosines = np.linspace(0, 1, 20)
+    for lexical in (None, np.full(20, 3.0)):
+        probabilities = confidence.of_hits(cosines, lexical, words=5, documents=DOCUMENTS)
+        assert (np.diff(probabilities) >= 0).all()
+        assert ((probabilities >= 0) & (probabilities <= 1)).all()
+
+
+def test_it_survives_json(confidence):
+    import json
+
+    assert Confidence.from_json(json.loads(json.dumps(confidence.to_json()))) == confidence
+
+
+def test_logistic_equals_its_formula():
+    logistic = Logistic((2.0, -1.0), 0.5)
+    assert logistic(np.array([[1.0, 3.0]]))[0] == pytest.approx(1 / (1 + np.exp(0.5)))
