@@ -33,7 +33,14 @@ class RetrievalSet:
 
     def without_titles(self) -> "RetrievalSet":
         return RetrievalSet(
-            self.name + "-untitled", self.ids, [""] * len(self.ids), self.texts, self.labels, self.queries, self.relevant, self.pool
+            self.name + "-untitled",
+            self.ids,
+            [""] * len(self.ids),
+            self.texts,
+            self.labels,
+            self.queries,
+            self.relevant,
+            self.pool,
         )
 
 
@@ -99,7 +106,14 @@ def pooled(whole: RetrievalSet) -> RetrievalSet:
     others = np.array([i for i in generator.permutation(len(whole.ids)) if i not in answers])
     pool = np.sort(np.concatenate([np.array(sorted(answers)), others[: max(0, POOL - len(answers))]])).astype(np.int64)
     return RetrievalSet(
-        whole.name, whole.ids, whole.titles, whole.texts, whole.labels, whole.queries[:kept], whole.relevant[:kept], pool
+        whole.name,
+        whole.ids,
+        whole.titles,
+        whole.texts,
+        whole.labels,
+        whole.queries[:kept],
+        whole.relevant[:kept],
+        pool,
     )
 
 
@@ -119,7 +133,11 @@ def stdlib(data: Path) -> RetrievalSet:
 
     documents = list(tolman.read_corpus("python:stdlib"))
     return title_questions(
-        "stdlib", [d.id for d in documents], [d.title for d in documents], [d.text for d in documents], [""] * len(documents)
+        "stdlib",
+        [d.id for d in documents],
+        [d.title for d in documents],
+        [d.text for d in documents],
+        [""] * len(documents),
     )
 
 

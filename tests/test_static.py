@@ -66,7 +66,9 @@ def test_fingerprint_tells_tables_apart(encoder):
 
 
 def test_the_trunk_that_learns_is_the_encoder_that_serves(encoder):
-    trunk = StaticTrunk(encoder.table_VD.astype(np.float32), np.full(len(encoder.table_VD), 1.7, np.float32), encoder.saturation)
+    trunk = StaticTrunk(
+        encoder.table_VD.astype(np.float32), np.full(len(encoder.table_VD), 1.7, np.float32), encoder.saturation
+    )
     finished = trunk.finished(encoder.tokenizer)
     tokens = tokenize(encoder.tokenizer, TEXTS)
     with torch.no_grad():

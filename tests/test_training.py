@@ -39,9 +39,7 @@ SCHEDULE = Schedule(steps=300, seconds=60, peak=0.1)
 
 
 def run(model, objective, tmp_path=None, recipe="r", schedule=SCHEDULE):
-    return train(
-        model, [(1.0, objective)], schedule, seed=0, checkpoint=tmp_path, recipe=recipe, progress=Silent()
-    )
+    return train(model, [(1.0, objective)], schedule, seed=0, checkpoint=tmp_path, recipe=recipe, progress=Silent())
 
 
 def test_it_learns():

@@ -1,12 +1,13 @@
 """How sure a search is: of each hit, and that there is an answer at all.
 
-Both are logistic regressions fitted without labels, on questions taken out of the corpus (see `judge`). A hit's confidence is
-P(relevant) when relevant and random documents are equally likely: fitted on held-out (question, its document) against
-(question, random document). Answerability is P(the space holds an answer): the same questions asked of the whole space, and
-again with the right document and its whole neighbourhood taken away. "Nothing relevant found" is said where answerability falls
-under a threshold that refuses a small, fixed share of the corpus's own questions.
+Both are logistic regressions fitted without labels, on questions taken out of the corpus (see `judge`). A hit's
+confidence is P(relevant) when relevant and random documents are equally likely: fitted on held-out (question, its
+document) against (question, random document). Answerability is P(the space holds an answer): the same questions asked
+of the whole space, and again with the right document and its whole neighbourhood taken away. "Nothing relevant found"
+is said where answerability falls under a threshold that refuses a small, fixed share of the corpus's own questions.
 
-Platt 1999 for the logistic form; refusal by threshold as in Geifman and El-Yaniv 2017 (arXiv:1705.08500), without labels.
+Platt 1999 for the logistic form; refusal by threshold as in Geifman and El-Yaniv 2017 (arXiv:1705.08500), without
+labels.
 
 Legend for shapes:
     M  (query, document) pairs
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from tolman.metrics import expected_calibration_error
 
-Numbers: TypeAlias = NDArray[np.float64]
+Numbers: TypeAlias = NDArray[np.floating[Any]]
 
 REFUSED_SHARE = 0.05
 _RANDOM_PER_QUESTION = 20
@@ -88,7 +89,8 @@ class Confidence:
         return (self.hit_dense if lexical_M is None else self.hit)(features_MF)
 
     def of_answer(self, cosine: float, lexical: float | None, *, words: int, documents: int) -> tuple[float, bool]:
-        """P(the space holds an answer) from the best cosine and BM25 of a query, and whether that is enough to say so."""
+        """P(the space holds an answer) from the best cosine and BM25 of a query, and whether that is enough to say
+        so."""
         best = None if lexical is None else np.array([lexical])
         features = _features(np.array([cosine]), best, np.array([words]), documents)
         fitted, threshold = (self.answer_dense, self.threshold_dense) if best is None else (self.answer, self.threshold)
@@ -114,9 +116,7 @@ class Confidence:
 _LOGISTICS = ("hit_dense", "hit", "answer_dense", "answer")
 
 
-def fit_confidence(
-    cosines_QN: NDArray[np.floating[Any]], lexical_QN: NDArray[np.floating[Any]], words_Q: NDArray[Any], *, seed: int
-) -> Confidence:
+def fit_confidence(cosines_QN: Numbers, lexical_QN: Numbers, words_Q: NDArray[Any], *, seed: int) -> Confidence:
     """Fit on a rehearsal, in which document i is the right answer to question i.
 
     Args:
@@ -193,7 +193,7 @@ def _features(cosines_M: Numbers, lexical_M: Numbers | None, words_M: NDArray[An
     return np.stack([cosines_M, length_M, scaled_M, scaled_M / np.maximum(words_M, 1)], axis=1)
 
 
-def _without_neighbourhood(cosines_QN: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+def _without_neighbourhood(cosines_QN: Numbers) -> NDArray[np.bool_]:
     """True where a document is neither right nor among those nearest to the question."""
     documents = cosines_QN.shape[1]
     near = max(1, round(_NEIGHBOURHOOD * documents))

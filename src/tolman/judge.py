@@ -1,12 +1,12 @@
 """A judge without labels: how well does an encoder find a document by what was taken out of it?
 
-Before any learner sees the corpus, some documents lose their title and one sentence. The title (where a corpus has none: the first
-sentence, or its first words) becomes a question, the document it came from the right answer. Every candidate is asked the same
-questions, so candidates are compared pair by pair.
+Before any learner sees the corpus, some documents lose their title and one sentence. The title (where a corpus has
+none: the first sentence, or its first words) becomes a question, the document it came from the right answer. Every
+candidate is asked the same questions, so candidates are compared pair by pair.
 
-Two things would turn such a judge round, and are taken out: a title that stands on other documents too (a thread's replies: who
-learned the siblings knows the answer), with copies of the title inside its own text; and documents that nearly equal the right
-one, which are left unranked for its question.
+Two things would turn such a judge round, and are taken out: a title that stands on other documents too (a thread's
+replies: who learned the siblings knows the answer), with copies of the title inside its own text; and documents that
+nearly equal the right one, which are left unranked for its question.
 
 Legend for shapes:
     N  documents that are ranked
@@ -74,7 +74,8 @@ class Exam:
 
 @dataclass(frozen=True)
 class Pool:
-    """Documents that questions are asked over; the first Q of them are the right answers, in the order of the questions.
+    """Documents that questions are asked over; the first Q of them are the right answers, in the order of the
+    questions.
 
     Attributes:
         rows: of the documents in the exam (N,).
@@ -90,8 +91,11 @@ class Pool:
 
     def grade(self, encoder: Encoder) -> Floats:
         """nDCG@10 of `encoder` on each question (Q,)."""
-        documents_ND = encoder.encode(self.contents, "document")
-        return self.grade_scores(encoder.encode(self.questions, "query") @ documents_ND.T)
+        return self.grade_scores(self.cosines(encoder))
+
+    def cosines(self, encoder: Encoder) -> Floats:
+        """Of every question and document (Q, N)."""
+        return encoder.encode(self.questions, "query") @ encoder.encode(self.contents, "document").T
 
     def grade_scores(self, scores_QN: Floats) -> Floats:
         """nDCG@10 of each question (Q,); a tie with the right answer counts half against it."""
@@ -105,7 +109,9 @@ def set_exam(titles: Sequence[str], texts: Sequence[str], *, seed: int) -> Exam:
     """Take questions out of a corpus. One with too few suitable documents gives an exam without questions."""
     generator = np.random.default_rng([seed, 0])
     kept_titles, kept_texts = list(titles), list(texts)
-    questions, answers, lost = [], [], []
+    questions: list[str] = []
+    answers: list[int] = []
+    lost: list[str] = []
     candidates = _unique_titled(titles)
     if len(candidates) < FEWEST_QUESTIONS:
         candidates = np.arange(len(texts))
@@ -119,7 +125,7 @@ def set_exam(titles: Sequence[str], texts: Sequence[str], *, seed: int) -> Exam:
         question, kept_texts[row], sentence = taken
         kept_titles[row] = ""
         questions.append(question)
-        answers.append(row)
+        answers.append(int(row))
         lost.append(sentence)
     if len(questions) < FEWEST_QUESTIONS:
         return Exam(list(titles), list(texts), [], np.empty(0, np.int64), [])

@@ -1,4 +1,5 @@
-"""Learn a static encoder from nothing but the corpus: tokenizer, LSA start, contrastive learning, the better of start and end.
+"""Learn a static encoder from nothing but the corpus: tokenizer, LSA start, contrastive learning, the better of start
+and end.
 
 Everything is derived from the corpus by `ScratchRecipe.derive`, printed, and can be overridden there.
 """
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -21,11 +23,13 @@ from tolman.judge import Exam, Pool
 from tolman.models.lsa import latent_semantic_table
 from tolman.models.static import StaticEncoder, TermSaturation
 from tolman.models.static_trunk import StaticTrunk
-from tolman.objectives.contrastive import Contrastive, HeadsAndBodies, SpansAndDocuments
+from tolman.objectives.contrastive import Contrastive, HeadsAndBodies, PairSource, SpansAndDocuments
 from tolman.progress import Progress
 from tolman.tokenization import TokenSequences, tokenize, train_tokenizer, vocabulary_size
 from tolman.training import Run, Schedule, train
 
+Size: TypeAlias = Literal["tiny", "small", "base"]
+DIMENSIONS: dict[Size, int] = {"tiny": 128, "small": 256, "base": 512}
 _RESERVE = 0.1  # of the budget, for judging start and end
 _SHORTEST_HEAD, _SHORTEST_BODY = 2, 4  # tokens
 
@@ -40,8 +44,9 @@ class ScratchRecipe:
         batch: pairs.
         steps: at most; a short budget ends earlier.
         rate: peak learning rate.
-        heads_share: share of batches that pair titles (or first sentences) with bodies; the rest pair spans with documents.
         temperature: of the contrastive softmax.
+        heads_share: share of batches that pair titles (or first sentences) with bodies; the rest pair spans with
+            documents.
         query_dropout, document_dropout: share of tokens left out at random.
     """
 
@@ -50,22 +55,24 @@ class ScratchRecipe:
     batch: int
     steps: int
     rate: float
+    temperature: float
     heads_share: float = 0.5
-    temperature: float = 0.05
     query_dropout: float = 0.1
-    document_dropout: float = 0.5
+    document_dropout: float = 0.6
 
     @classmethod
-    def derive(cls, documents: int) -> "ScratchRecipe":
-        """From the number of documents. Small corpora get fewer dimensions and gentler, fewer steps: they overfit."""
+    def derive(cls, documents: int, size: Size | None = None) -> "ScratchRecipe":
+        """From the number of documents. Small corpora get fewer dimensions and gentler, fewer, softer steps: they
+        overfit."""
         small = documents < 3_000
         batch = max(2, min(1024, documents // 2))
         epochs = 12 if small else 20
         return cls(
             vocabulary=vocabulary_size(documents),
-            dim=256 if small else 512,
+            dim=DIMENSIONS[size or ("small" if small else "base")],
             batch=batch,
             steps=max(1, min(400, epochs * documents // batch)),
+            temperature=0.12 if small else 0.08,
             rate=float(np.clip(0.01 * np.sqrt(documents / 18_000), 0.002, 0.01)),
         )
 
@@ -82,14 +89,14 @@ class Learned:
     Attributes:
         encoder: the better of start and end.
         recipe: it was learned with.
-        run: what training did.
-        quality: nDCG@10 on held-out questions of "start", "learned" and the one "chosen"; empty without questions.
+        run: what training did; None where there was none.
+        quality: nDCG@10 on held-out questions of "start" and "learned"; empty without questions.
         chosen: "start" or "learned".
     """
 
     encoder: StaticEncoder
     recipe: ScratchRecipe
-    run: Run
+    run: Run | None
     quality: dict[str, float]
     chosen: str
 
@@ -104,6 +111,7 @@ def learn_scratch(
     checkpoint: Path | None,
     progress: Progress,
     recipe: ScratchRecipe | None = None,
+    contrastive: bool = True,
 ) -> Learned:
     """Learn from the documents of `exam`, judge on `pool`.
 
@@ -116,6 +124,7 @@ def learn_scratch(
         checkpoint: folder that a killed run is resumed from.
         progress: told what goes on.
         recipe: derived from the corpus when None.
+        contrastive: False returns the LSA start as it is.
 
     Raises:
         BudgetError: `seconds` were over before the first step.
@@ -127,6 +136,9 @@ def learn_scratch(
     start = lesson.trunk.finished(lesson.tokenizer)
     start_quality = pool.grade(start) if pool else None
     progress.say(f"recipe: {recipe.dim} dimensions, {len(lesson.documents):,} documents, {lesson.pairs}")
+    if not contrastive:
+        quality = {"start": float(start_quality.mean())} if start_quality is not None else {}
+        return Learned(start, lesson.recipe, None, quality, "start")
     left = seconds * (1 - _RESERVE) - (time.monotonic() - started)
     if left <= 0:
         raise BudgetError(
@@ -187,7 +199,8 @@ class Lesson:
 
 
 def heads_and_bodies(exam: Exam) -> tuple[list[str], list[str], str]:
-    """What a document announces itself with, and the rest: titles where most documents have one, else first sentences."""
+    """What a document announces itself with, and the rest: titles where most documents have one, else first
+    sentences."""
     titled = [(title, text) for title, text in zip(exam.titles, exam.texts, strict=True) if title]
     if len(titled) >= len(exam.texts) / 2:
         return [title for title, _ in titled], [text for _, text in titled], "title and body"
@@ -203,7 +216,9 @@ def _objective(
     fit = np.flatnonzero((heads.lengths >= _SHORTEST_HEAD) & (bodies.lengths >= _SHORTEST_BODY))
     spans = SpansAndDocuments(documents.only(np.flatnonzero(documents.lengths >= _SHORTEST_BODY)), recipe.batch)
     paired = HeadsAndBodies(heads.only(fit), bodies.only(fit), recipe.batch)
-    sources = [(recipe.heads_share, paired), (1 - recipe.heads_share, spans)] if len(fit) >= 2 else [(1.0, spans)]
+    sources: list[tuple[float, PairSource]] = [(1.0, spans)]
+    if len(fit) >= 2:
+        sources = [(recipe.heads_share, paired), (1 - recipe.heads_share, spans)]
     return Contrastive(
         sources,
         prefixes=_prefixes(recipe.dim),

@@ -1,8 +1,8 @@
 """Texts to token ids: a tokenizer trained on the corpus itself, for any script.
 
-Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over words. Words are runs of letters, marks and digits; CamelCase
-and snake_case names are cut at their seams, so that code and prose share tokens. Characters the training corpus never showed
-fall back to bytes, so no text is unknown.
+Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over words. Words are runs of letters, marks and digits;
+CamelCase and snake_case names are cut at their seams, so that code and prose share tokens. Characters the training
+corpus never showed fall back to bytes, so no text is unknown.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,8 +1,9 @@
 """Minimise objectives within a wall-clock budget; survive a kill.
 
-The run's place in its schedule is the larger of two shares: steps done of steps planned, and seconds spent of seconds allowed.
-So a fast machine ends by its steps (and two runs are equal bit for bit), a slow one ends by the clock at the same low learning rate.
-Every step draws from a generator of its own, seeded by (seed, step): a resumed run sees the batches it would have seen.
+The run's place in its schedule is the larger of two shares: steps done of steps planned, and seconds spent of seconds
+allowed. So a fast machine ends by its steps (and two runs are equal bit for bit), a slow one ends by the clock at the
+same low learning rate. Every step draws from a generator of its own, seeded by (seed, step): a resumed run sees the
+batches it would have seen.
 """
 
 import json
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tolman.errors import BudgetError
 from tolman.objectives.objective import Objective
@@ -101,51 +102,78 @@ def train(
     """
     if schedule.seconds <= 0 or schedule.steps < 1:
         raise BudgetError("the budget leaves no time for a single step; give more, e.g. --budget 60s")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.peak, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
-    state = _State()
-    keeper = Checkpoint(checkpoint, recipe) if checkpoint else None
-    if keeper and (found := keeper.load(model, optimizer)):
-        state = found
-        progress.say(f"resuming at step {state.step} of at most {schedule.steps}")
-    best = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    progress.start("learning", 1.0)
-    progress.advance(state.place)
-    started = saved = time.monotonic()
-    before = state.seconds
-    while (place := schedule.place(state.step, state.seconds)) < 1:
-        rate = schedule.rate(state.step, state.seconds)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        generator = np.random.default_rng([seed, state.step])
+    training = _Training(model, schedule, Checkpoint(checkpoint, recipe) if checkpoint else None, progress)
+    while training.place < 1:
+        generator = np.random.default_rng([seed, training.state.step])
         loss = torch.stack([weight * objective.loss(model, generator) for weight, objective in objectives]).sum()
         if not math.isfinite(float(loss.detach())):
-            model.load_state_dict(best)
-            progress.say("the loss is not finite any more: back to the last good weights")
-            return state.run(diverged=True)
-        optimizer.zero_grad(set_to_none=True)
+            training.go_back()
+            return training.state.run(diverged=True)
+        training.step(loss)
+        training.show(quality)
+        training.save_when_due()
+    return training.state.run(diverged=False)
+
+
+class _Training:
+    """A run under way: optimiser, clock, place in the schedule, last good weights."""
+
+    def __init__(self, model: nn.Module, schedule: Schedule, keeper: "Checkpoint | None", progress: Progress) -> None:
+        self.model, self.schedule, self.keeper, self.progress = model, schedule, keeper, progress
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), lr=schedule.peak, betas=(0.9, 0.98), weight_decay=0.0, fused=True
+        )
+        self.state = _State()
+        if keeper and (found := keeper.load(model, self.optimizer)):
+            self.state = found
+            progress.say(f"resuming at step {found.step} of at most {schedule.steps}")
+        self.good = _copy(model)
+        self.earlier = self.state.seconds
+        self.started = self.saved = time.monotonic()
+        progress.start("learning", 1.0)
+        self.shown = self.place
+        progress.advance(self.shown)
+
+    @property
+    def place(self) -> float:
+        return min(1.0, self.schedule.place(self.state.step, self.state.seconds))
+
+    def step(self, loss: Tensor) -> None:
+        rate = self.schedule.rate(self.state.step, self.state.seconds)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        now = time.monotonic()
-        state.after_step(float(loss.detach()), before + now - started)
-        facts: dict[str, float | str] = {"loss": round(state.loss_last, 3)}
-        if quality and place >= state.next_quality:
+        self.optimizer.step()
+        self.state.after_step(float(loss.detach()), self.earlier + time.monotonic() - self.started)
+
+    def show(self, quality: Callable[[], float] | None) -> None:
+        facts: dict[str, float | str] = {"loss": round(self.state.loss_last, 3)}
+        if quality and self.place >= self.state.next_quality:
             facts["quality"] = round(quality(), 3)
-            state.next_quality = place + _QUALITY_EVERY
-        if keeper and now - saved > _CHECKPOINT_EVERY_S:
-            keeper.save(model, optimizer, state)
-            best = {name: value.detach().clone() for name, value in model.state_dict().items()}
-            saved = now
-        new_place = min(1.0, schedule.place(state.step, state.seconds))
-        progress.advance(new_place - state.place, **facts)
-        state.place = new_place
-    return state.run(diverged=False)
+            self.state.next_quality = self.place + _QUALITY_EVERY
+        self.progress.advance(self.place - self.shown, **facts)
+        self.shown = self.place
+
+    def save_when_due(self) -> None:
+        if self.keeper and time.monotonic() - self.saved > _CHECKPOINT_EVERY_S:
+            self.keeper.save(self.model, self.optimizer, self.state)
+            self.good = _copy(self.model)
+            self.saved = time.monotonic()
+
+    def go_back(self) -> None:
+        self.model.load_state_dict(self.good)
+        self.progress.say("the loss is not finite any more: back to the last good weights")
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 @dataclass
 class _State:
     step: int = 0
     seconds: float = 0.0
-    place: float = 0.0
     loss_first: float = math.nan
     loss_last: float = math.nan
     next_quality: float = _QUALITY_EVERY
@@ -184,14 +212,16 @@ class Checkpoint:
 
         path = self.folder / "checkpoint.safetensors"
         try:
-            with safe_open(path, framework="pt") as stored:  # type: ignore[no-untyped-call]
+            with safe_open(path, framework="pt") as stored:
                 metadata = stored.metadata()
                 if metadata["recipe"] != self.recipe:
                     return None
                 tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         except (OSError, SafetensorError):
             return None
-        model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
+        model.load_state_dict(
+            {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+        )
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):

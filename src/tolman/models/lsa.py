@@ -1,7 +1,7 @@
 """Latent semantic analysis: where the static encoder starts.
 
-Deerwester et al. 1990 (doi:10.1002/(SICI)1097-4571(199009)41:6<391::AID-ASI1>3.0.CO;2-9), on BM25-weighted rather than raw or
-logarithmic counts; singular vectors by the randomised method of Halko et al. 2011 (arXiv:0909.4061).
+Deerwester et al. 1990 (doi:10.1002/(SICI)1097-4571(199009)41:6<391::AID-ASI1>3.0.CO;2-9), on BM25-weighted rather
+than raw or logarithmic counts; singular vectors by the randomised method of Halko et al. 2011 (arXiv:0909.4061).
 
 Legend for shapes:
     N  documents
@@ -10,7 +10,7 @@ Legend for shapes:
 """
 
 import numpy as np
-import scipy.sparse as sparse
+from scipy import sparse
 
 from tolman.models.encoder import Floats
 from tolman.models.static import TermSaturation
@@ -25,7 +25,7 @@ def term_importance(counts_NV: sparse.csr_matrix) -> Floats:
     documents, vocabulary = counts_NV.shape
     frequency_V = np.bincount(counts_NV.indices, minlength=vocabulary)
     importance_V = np.log1p((documents - frequency_V + 0.5) / (frequency_V + 0.5))
-    return (importance_V / importance_V[frequency_V > 0].mean()).astype(np.float32)
+    return np.asarray(importance_V / importance_V[frequency_V > 0].mean(), np.float32)
 
 
 def latent_semantic_table(

@@ -1,8 +1,8 @@
 """A latent space without a network: every token has a vector, a text is their weighted sum.
 
 The weights are BM25's: repeats of a token saturate and long documents are normalised (Robertson and Zaragoza 2009,
-doi:10.1561/1500000019). How much a token matters is the norm of its row, learned with the row itself, so no separate list of
-term weights is kept. Inference is numpy alone: torch is never imported.
+doi:10.1561/1500000019). How much a token matters is the norm of its row, learned with the row itself, so no separate
+list of term weights is kept. Inference is numpy alone: torch is never imported.
 
 Legend for shapes:
     N  texts

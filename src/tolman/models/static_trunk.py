@@ -10,9 +10,9 @@ Legend for shapes:
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.sparse as sparse
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,8 +25,8 @@ from tolman.tokenization import TokenSequences
 class StaticTrunk(nn.Module):
     """Token table and term weights, to be learned.
 
-    The importance of a token is a factor of its own, on a logarithmic scale, though the finished table folds it in: learned
-    with the row alone it moved too slowly (scifact nDCG@10 .652 against .669).
+    The importance of a token is a factor of its own, on a logarithmic scale, though the finished table folds it in:
+    learned with the row alone it moved too slowly (scifact nDCG@10 .652 against .669).
     """
 
     def __init__(self, table_VD: Floats, importance_V: Floats, saturation: TermSaturation) -> None:
@@ -43,8 +43,8 @@ class StaticTrunk(nn.Module):
     def forward(self, batches: Sequence[tuple[TokenSequences, Role]]) -> list[Tensor]:
         """Unit vectors (B, D) of each batch.
 
-        All batches share one gather and one scatter: the gradient of the table is as large as the table, however small the
-        batch, and making it twice took a quarter of a step.
+        All batches share one gather and one scatter: the gradient of the table is as large as the table, however
+        small the batch, and making it twice took a quarter of a step.
         """
         bags = [term_counts(texts, len(self.table_VD)) for texts, _ in batches]
         weights = [self._weights(bag, texts, role) for bag, (texts, role) in zip(bags, batches, strict=True)]
@@ -59,7 +59,7 @@ class StaticTrunk(nn.Module):
             * self.log_importance_V.exp()[tokens_E],
             mode="sum",
         )
-        return list(functional.normalize(sums, dim=1).split([len(texts) for texts, _ in batches]))
+        return list(torch.split(functional.normalize(sums, dim=1), [len(texts) for texts, _ in batches]))
 
     def _weights(self, bags: sparse.csr_matrix, texts: TokenSequences, role: Role) -> Floats:
         if role == "query":

@@ -1,8 +1,8 @@
 """Contrastive learning: the two halves of a pair belong together, all other halves of the batch don't.
 
-Symmetric InfoNCE with in-batch negatives (van den Oord et al. 2018, arXiv:1807.03748; Radford et al. 2021, arXiv:2103.00020)
-over the pairs that a corpus gives away for free, at several prefixes of the vector at once, so that it can be cut short later
-(Matryoshka, Kusupati et al. 2022, arXiv:2205.13147).
+Symmetric InfoNCE with in-batch negatives (van den Oord et al. 2018, arXiv:1807.03748; Radford et al. 2021,
+arXiv:2103.00020) over the pairs that a corpus gives away for free, at several prefixes of the vector at once, so that
+it can be cut short later (Matryoshka, Kusupati et al. 2022, arXiv:2205.13147).
 
 Legend for shapes:
     B  pairs of a batch
@@ -25,7 +25,9 @@ from tolman.tokenization import TokenSequences
 class ContrastiveModel(Protocol):
     """What this objective needs of a model."""
 
-    def __call__(self, batches: Sequence[tuple[TokenSequences, Role]]) -> list[Tensor]: ...
+    def __call__(self, batches: Sequence[tuple[TokenSequences, Role]]) -> list[Tensor]:
+        """Unit vectors (B, D) of each batch."""
+        ...
 
 
 class PairSource(Protocol):
@@ -49,9 +51,9 @@ class Contrastive:
 
     sources: Sequence[tuple[float, PairSource]]
     prefixes: Sequence[int]
-    temperature: float = 0.05
+    temperature: float = 0.08
     query_dropout: float = 0.1
-    document_dropout: float = 0.5
+    document_dropout: float = 0.6
 
     name = "contrastive"
 
@@ -89,7 +91,8 @@ class HeadsAndBodies:
 
 @dataclass(frozen=True)
 class SpansAndDocuments:
-    """(a random span, the document it stands in): the inverse cloze task of Lee et al. 2019 (arXiv:1906.00300), span kept in.
+    """(a random span, the document it stands in): the inverse cloze task of Lee et al. 2019 (arXiv:1906.00300), span
+    kept in.
 
     Attributes:
         shortest, longest: tokens of a span.

@@ -5,10 +5,10 @@ from typing import Protocol, TypeVar
 import numpy as np
 from torch import Tensor
 
-Model = TypeVar("Model", contravariant=True)
+ModelT_contra = TypeVar("ModelT_contra", contravariant=True)
 
 
-class Objective(Protocol[Model]):
+class Objective(Protocol[ModelT_contra]):
     """One way to learn from text without labels.
 
     Attributes:
@@ -16,8 +16,10 @@ class Objective(Protocol[Model]):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """See above."""
+        ...
 
-    def loss(self, model: Model, generator: np.random.Generator) -> Tensor:
+    def loss(self, model: ModelT_contra, generator: np.random.Generator) -> Tensor:
         """Draw a batch with `generator` and return its scalar loss under `model`, in nats, with gradients."""
         ...

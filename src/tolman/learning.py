@@ -1,0 +1,291 @@
+"""`learn`: from a pile of text to a latent space.
+
+corpus -> exam (questions taken out) -> encoder -> weights and confidence, fitted on the exam -> space, measured, with
+its card.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from tolman.card import render_card
+from tolman.confidence import fit_confidence
+from tolman.corpus.corpus import Corpus
+from tolman.corpus.reading import read_corpus
+from tolman.cost import Meter, parse_budget
+from tolman.errors import ModelError, SourceError, TolmanError
+from tolman.judge import Exam, Pool, set_exam
+from tolman.models.encoder import Encoder, Floats
+from tolman.progress import Progress, Silent
+from tolman.space.description import SearchSettings, SpaceDescription
+from tolman.space.language import guess_language
+from tolman.space.space import LatentSpace
+from tolman.space.staging import Staging
+from tolman.tuning import Choice, bm25_scores, choose_blend, choose_lexical_weight
+
+if TYPE_CHECKING:
+    from tolman.models.static import StaticEncoder
+    from tolman.scratch import Size
+
+Source: TypeAlias = "str | Path | Corpus | Iterable[Any]"
+
+CARD = "card.md"
+MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from
+STATIC_POOL, TRANSFORMER_POOL = 3_000, 1_000  # documents that questions are asked over: a transformer is slow to ask
+_FEWEST_DOCUMENTS = 2
+_SCRATCH_OBJECTIVES = ("contrastive",)
+
+
+def learn(
+    source: Source,
+    path: str | Path,
+    *,
+    base: str = "scratch",
+    objectives: str | None = None,
+    size: "Size | None" = None,
+    budget: str | float = "60s",
+    seed: int = 0,
+    text: str | None = None,
+    title: str | None = None,
+    id: str | None = None,
+    label: str | None = None,
+    progress: Progress | None = None,
+) -> LatentSpace:
+    """Learn an encoder from a corpus, build the space at `path`, measure it, write its card.
+
+    Args:
+        source: what `read_corpus` takes, or a Corpus.
+        path: of the space, by convention NAME.space; a space that is there is replaced when the new one is whole.
+        base: "scratch" (a static encoder from this corpus alone), "minilm" or any model folder or hub id (taken as it
+            is), or "scratch+" one of these: both side by side in one vector, the weight fitted without labels.
+        objectives: "contrastive" for scratch, "none" to take the base, or the LSA start, as it is. None: what the
+            base allows.
+        size: dimensions of a scratch encoder; by the corpus when None.
+        budget: time for learning, "60s", "5m", "2h" or seconds. Reading before it and building after it are not in it.
+        seed: of every draw.
+        text, title, id, label: columns of the source; guessed when None.
+        progress: who watches; nobody when None.
+
+    Returns:
+        The space, open.
+
+    Raises:
+        SourceError: nothing to learn from.
+        BudgetError: a budget that can't be read, or is over before the first step.
+        ModelError: the base can't be had.
+        SpaceError: something other than a space is at `path`.
+        StorageError: the disk refused.
+    """
+    progress = progress or Silent()
+    path = Path(path)
+    seconds = parse_budget(budget if isinstance(budget, str) else f"{budget}s")
+    plan = Plan.parse(base, objectives, size)
+    with Meter() as meter:
+        corpus = (
+            source
+            if isinstance(source, Corpus)
+            else read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
+        )
+        if len(corpus) < _FEWEST_DOCUMENTS:
+            raise SourceError(
+                f"learning needs at least {_FEWEST_DOCUMENTS} different documents, {source} has {len(corpus)}"
+            )
+        key = {
+            "corpus": corpus.fingerprint,
+            "plan": json.dumps(asdict(plan)),
+            "seconds": str(seconds),
+            "seed": str(seed),
+        }
+        with Staging(path.with_name(f"{path.name}.learning"), key) as workshop:
+            made = _Maker(corpus, plan, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress).make()
+
+            def finish(space: LatentSpace) -> None:
+                space.describe(replace(space.description, cost=meter.read().to_json()))
+                (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
+
+            description = SpaceDescription(
+                search=made.search, recipe=made.recipe, quality=made.quality, parents=made.parents
+            )
+            space = LatentSpace.create(
+                path, corpus, made.encoder, description=description, progress=progress, finish=finish
+            )
+            shutil.rmtree(workshop.folder)
+    return space
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for.
+
+    Attributes:
+        scratch: whether a static encoder is learned.
+        pretrained: the model beside it, or instead; None for scratch alone.
+        contrastive: whether the static encoder learns beyond its LSA start.
+        size: of the static encoder.
+    """
+
+    scratch: bool
+    pretrained: str | None
+    contrastive: bool
+    size: "Size | None"
+
+    @classmethod
+    def parse(cls, base: str, objectives: str | None, size: "Size | None") -> "Plan":
+        """Read the dials, refuse what they can't do together."""
+        first, plus, second = base.partition("+")
+        scratch = first == "scratch"
+        pretrained = (second if plus else None) if scratch else base
+        if scratch and plus and not second:
+            raise ModelError(f"expected a model after the plus, like scratch+minilm; got {base!r}")
+        wanted = [] if objectives in (None, "none") else [name.strip() for name in str(objectives).split(",")]
+        unknown = [name for name in wanted if name not in _SCRATCH_OBJECTIVES]
+        if unknown or (wanted and not scratch):
+            allowed = "contrastive or none" if scratch else "none: a pretrained base is taken as it is"
+            raise TolmanError(f"base {base} learns by {allowed}; got objectives {objectives!r}")
+        if size and not scratch:
+            raise TolmanError(f"--size is for the base scratch; {base} has a size of its own")
+        return cls(scratch, pretrained, scratch and objectives != "none", size)
+
+
+@dataclass(frozen=True)
+class Made:
+    """An encoder, and all that was found out about it on the way."""
+
+    encoder: Encoder
+    search: SearchSettings
+    recipe: Mapping[str, Any]
+    quality: Mapping[str, Any]
+    parents: tuple[str, ...]
+
+
+class _Maker:
+    """One run of `learn`, up to the encoder and its settings."""
+
+    def __init__(
+        self, corpus: Corpus, plan: Plan, *, seconds: float, seed: int, workshop: Path, progress: Progress
+    ) -> None:
+        self.corpus, self.plan, self.seconds, self.seed = corpus, plan, seconds, seed
+        self.workshop, self.progress = workshop, progress
+
+    def make(self) -> Made:
+        """Exam, encoder, weights, confidence."""
+        self.progress.start("questions for the judge", None)
+        exam = self._exam()
+        pool = exam.pool(TRANSFORMER_POOL if self.plan.pretrained else STATIC_POOL, self.seed) if len(exam) else None
+        if pool is None:
+            self.progress.say("too few suitable documents to judge by: weights are defaults, hits have no confidence")
+        recipe: dict[str, Any] = {"plan": asdict(self.plan), "budget_seconds": self.seconds, "seed": self.seed}
+        quality: dict[str, Any] = {}
+        learned = self._scratch(exam, pool, recipe, quality) if self.plan.scratch else None
+        pretrained = self._pretrained() if self.plan.pretrained else None
+        encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
+        search = self._settle(pool, cosines_QN, quality)
+        parents = tuple(part.fingerprint for part in (learned, pretrained) if part and part is not encoder)
+        return Made(encoder, search, recipe, quality, parents)
+
+    def _exam(self) -> Exam:
+        rows = np.arange(len(self.corpus))
+        if len(rows) > MOST_LEARNED_FROM:
+            drawn = np.random.default_rng([self.seed, 3]).choice(rows, MOST_LEARNED_FROM, replace=False)
+            rows = np.sort(drawn)
+            self.progress.say(f"learning from {MOST_LEARNED_FROM:,} of {len(self.corpus):,} documents")
+        chosen = self.corpus.table.select(["title", "text"]).take(rows)
+        return set_exam(chosen["title"].to_pylist(), chosen["text"].to_pylist(), seed=self.seed)
+
+    def _scratch(
+        self, exam: Exam, pool: Pool | None, recipe: dict[str, Any], quality: dict[str, Any]
+    ) -> "StaticEncoder":
+        """The learned encoder; from the workshop where a killed run had finished it."""
+        from tolman.models.static import StaticEncoder
+        from tolman.scratch import ScratchRecipe, learn_scratch
+
+        kept, notes = self.workshop / "encoder", self.workshop / "learned.json"
+        if not notes.exists():
+            learned = learn_scratch(
+                exam,
+                pool,
+                seconds=self.seconds,
+                seed=self.seed,
+                corpus=self.corpus.fingerprint,
+                checkpoint=self.workshop,
+                progress=self.progress,
+                recipe=ScratchRecipe.derive(len(exam.texts), self.plan.size),
+                contrastive=self.plan.contrastive,
+            )
+            learned.encoder.save(kept)
+            found = {"scratch": asdict(learned.recipe), "run": asdict(learned.run) if learned.run else None}
+            notes.with_suffix(".partial").write_text(
+                json.dumps({"recipe": found | {"chosen": learned.chosen}, "quality": learned.quality})
+            )
+            notes.with_suffix(".partial").replace(notes)
+        stored = json.loads(notes.read_text())
+        recipe.update(stored["recipe"])
+        quality.update(stored["quality"])
+        return StaticEncoder.load(kept)
+
+    def _pretrained(self) -> Encoder:
+        from tolman.models import load_encoder
+        from tolman.models.pretrained import resolve_base
+
+        return load_encoder(resolve_base(str(self.plan.pretrained), self.progress))
+
+    def _combine(
+        self,
+        learned: Encoder | None,
+        pretrained: Encoder | None,
+        pool: Pool | None,
+        recipe: dict[str, Any],
+        quality: dict[str, Any],
+    ) -> tuple[Encoder, Floats | None]:
+        """The encoder of the space, and its cosines on the judge's questions."""
+        self.progress.start("judging", None)
+        alone = learned or pretrained
+        if learned is None or pretrained is None:
+            assert alone is not None
+            return alone, pool.cosines(alone) if pool else None
+        from tolman.models.blended import BlendedEncoder
+
+        if pool is None:
+            return BlendedEncoder((pretrained, learned), (1.0, 0.5)), None
+        base_QN, learned_QN = pool.cosines(pretrained), pool.cosines(learned)
+        choice = choose_blend(pool, base_QN, learned_QN)
+        recipe["blend"] = {"weight": choice.weight, "quality": _by_name(choice)}
+        quality["pretrained"] = choice.quality[0.0]
+        self.progress.say(f"blend: {choice.weight:g} of the learned encoder beside 1 of {self.plan.pretrained}")
+        weight = choice.weight
+        if weight == 0:
+            return pretrained, base_QN
+        return BlendedEncoder((pretrained, learned), (1.0, weight)), np.asarray(
+            (base_QN + weight * learned_QN) / (1 + weight), np.float32
+        )
+
+    def _settle(self, pool: Pool | None, cosines_QN: Floats | None, quality: dict[str, Any]) -> SearchSettings:
+        """Weight of BM25 and confidence."""
+        if pool is None or cosines_QN is None:
+            return SearchSettings()
+        lexical_QN = bm25_scores(pool, guess_language(pool.contents[:200]))
+        choice = choose_lexical_weight(pool, cosines_QN, lexical_QN)
+        words_Q = np.array([len(question.split()) for question in pool.questions])
+        confidence = fit_confidence(cosines_QN, lexical_QN, words_Q, seed=self.seed)
+        quality |= {
+            "questions": len(pool.questions),
+            "documents": len(pool.contents),
+            "bm25": float(pool.grade_scores(lexical_QN).mean()),
+            "dense": choice.quality[0.0],
+            "hybrid": choice.quality[choice.weight],
+            "confidence_calibration_error": confidence.calibration_error,
+        }
+        self.progress.say(
+            f"on {len(pool.questions)} held-out questions, nDCG@10: dense {quality['dense']:.3f}, "
+            f"BM25 {quality['bm25']:.3f}, hybrid {quality['hybrid']:.3f} (weight {choice.weight:g})"
+        )
+        return SearchSettings(lexical_weight=choice.weight, confidence=confidence.to_json())
+
+
+def _by_name(choice: Choice) -> dict[str, float]:
+    return {f"{weight:g}": quality for weight, quality in choice.quality.items()}
