@@ -30,7 +30,7 @@ class Architecture:
     Attributes:
         layer: what the names of layer {i} begin with; the parts below follow it.
         settings: its own word for a setting that BERT calls otherwise.
-        first_position: rows of the position table before the first token's (RoBERTa's padding rows).
+        after_padding: whether positions count from behind the padding token's row, as fairseq's models do.
         relative_bias: the table of biases by distance, where there is one.
     """
 
@@ -44,12 +44,12 @@ class Architecture:
     down: str = "output.dense"
     norm_output: str = "output.LayerNorm"
     settings: Mapping[str, str] = field(default_factory=dict)
-    first_position: int = 0
+    after_padding: bool = False
     relative_bias: str | None = None
 
 
 BERT = Architecture()
-ROBERTA = Architecture(first_position=2)
+ROBERTA = Architecture(after_padding=True)
 DISTILBERT = Architecture(
     layer="transformer.layer.{i}.",
     query="attention.q_lin",
@@ -68,7 +68,7 @@ MPNET = Architecture(
     value="attention.attn.v",
     out="attention.attn.o",
     norm_attention="attention.LayerNorm",
-    first_position=2,
+    after_padding=True,
     relative_bias="encoder.relative_attention_bias.weight",
 )
 ARCHITECTURES = {
@@ -102,7 +102,7 @@ def build_trunk(settings: Settings, weights: Weights) -> PackedTrunk:
     shelf = _Shelf(weights, settings["model_type"], eps=settings.get("layer_norm_eps", 1e-12))
     layers = settings[architecture.settings.get("num_hidden_layers", "num_hidden_layers")]
     trunk = PackedTrunk(
-        embeddings=_embeddings(shelf, architecture),
+        embeddings=_embeddings(shelf, settings.get("pad_token_id", 1) + 1 if architecture.after_padding else 0),
         blocks=tuple(_block(shelf, architecture, architecture.layer.format(i=i)) for i in range(layers)),
         heads=settings[architecture.settings.get("num_attention_heads", "num_attention_heads")],
         activation=settings.get(architecture.settings.get("hidden_act", "hidden_act"), "gelu"),
@@ -112,8 +112,8 @@ def build_trunk(settings: Settings, weights: Weights) -> PackedTrunk:
     return trunk
 
 
-def _embeddings(shelf: "_Shelf", architecture: Architecture) -> Embeddings:
-    positions_LH = shelf.take("embeddings.position_embeddings.weight")[architecture.first_position :]
+def _embeddings(shelf: "_Shelf", first_position: int) -> Embeddings:
+    positions_LH = shelf.take("embeddings.position_embeddings.weight")[first_position:]
     if shelf.has("embeddings.token_type_embeddings.weight"):
         positions_LH = positions_LH + shelf.take("embeddings.token_type_embeddings.weight")[0]
     return Embeddings(
