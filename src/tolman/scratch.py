@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from tolman.corpus.pairs import lead
+from tolman.corpus.pairs import heads_and_bodies
 from tolman.errors import BudgetError
 from tolman.judge import Exam, Pool
 from tolman.models.lsa import latent_semantic_table
@@ -187,7 +187,7 @@ class Lesson:
         recipe = replace(recipe, dim=table_VD.shape[1])
         torch.manual_seed(seed)
         trunk = StaticTrunk(table_VD, importance_V, saturation)
-        heads, bodies, kind = heads_and_bodies(exam)
+        heads, bodies, kind = heads_and_bodies(exam.titles, exam.texts)
         return cls(
             recipe,
             tokenizer,
@@ -196,18 +196,6 @@ class Lesson:
             _objective(recipe, tokenize(tokenizer, heads), tokenize(tokenizer, bodies), documents),
             f"{len(heads):,} pairs of {kind}",
         )
-
-
-def heads_and_bodies(exam: Exam) -> tuple[list[str], list[str], str]:
-    """What a document announces itself with, and the rest: titles where most documents have one, else first
-    sentences."""
-    titled = [(title, text) for title, text in zip(exam.titles, exam.texts, strict=True) if title]
-    if len(titled) >= len(exam.texts) / 2:
-        return [title for title, _ in titled], [text for _, text in titled], "title and body"
-    leads = [(text, lead(text)) for text in exam.texts]
-    parts = [(text[start:end], text[end:].strip()) for text, (start, end) in leads]
-    whole = [(head, rest) for head, rest in parts if rest]
-    return [head for head, _ in whole], [rest for _, rest in whole], "first sentence and rest"
 
 
 def _objective(
