@@ -31,6 +31,7 @@ ORDER = (
     "space.compression",
     "tuning",
     "confidence",
+    "snippets",
     "search",
     "space",
     "evaluation",

@@ -84,7 +84,7 @@ def evaluate(space: "LatentSpace", queries: Queries | str | Path, qrels: Judgmen
     depth = min(DEPTH, len(space))
     modes: dict[str, RankingQuality] = {}
     for mode in MODES:
-        rankings = [[hit.id for hit in result] for result in space.search_many(asked, depth, mode=mode)]
+        rankings = [[hit.id for hit in result] for result in space.search_many(asked, depth, mode=mode, snippets=False)]
         modes[mode] = score_rankings(rankings, gains)
     return Evaluation(len(asked), len(space), tuple(missing), modes)
 

@@ -1,0 +1,283 @@
+"""Search: by meaning (dense), by words (lexical), by both (hybrid).
+
+Hybrid takes the best documents of either, completes what the other lacks (cosines exactly, BM25 as 0), and ranks them
+all by one sum of normalised scores: see `tolman.ranking`.
+
+Legend for shapes:
+    Q  queries
+    M  candidates of one query
+    K  hits of one query
+    D  dimensions
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tolman.confidence import Confidence
+from tolman.errors import QueryError, SpaceError
+from tolman.models.encoder import Floats
+from tolman.ranking import HybridRanking
+from tolman.snippets import Span, best_spans
+from tolman.space.store import PASSAGES, SPANS
+
+if TYPE_CHECKING:
+    from tolman.space.space import LatentSpace
+
+Mode: TypeAlias = Literal["hybrid", "dense", "lexical"]
+Ints: TypeAlias = NDArray[np.int64]
+Row: TypeAlias = dict[str, Any]
+
+CANDIDATES = 100  # of each kind, before they are ranked together
+_READ_TOGETHER = 64  # queries whose documents are read in one go
+_THREADS_PER_CORE = 4  # Lance answers a query with its own threads; most of a query's time is spent waiting for them
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One document found.
+
+    Attributes:
+        id: of the document.
+        score: what the hits are sorted by: cosine (dense), BM25 (lexical), or the sum of both, normalised (hybrid).
+            Comparable within one result only.
+        cosine: of query and document, or of query and the nearest passage of a long document.
+        confidence: probability that it is relevant; None where the space wasn't calibrated.
+        title: "" where there is none.
+        snippet: the sentences of the text that match best; "" if none were asked for.
+        snippet_span: (start, end) of the snippet in characters of the text.
+    """
+
+    id: str
+    score: float
+    cosine: float
+    confidence: float | None
+    title: str
+    snippet: str
+    snippet_span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(Sequence[Hit]):
+    """The hits of one query, best first.
+
+    Attributes:
+        query: as asked.
+        mode: how it was searched.
+        hits: what this sequence consists of.
+        relevant: False: nothing relevant was found, the hits are only the nearest. True where the space wasn't
+            calibrated and nobody can say.
+    """
+
+    query: str
+    mode: Mode
+    hits: tuple[Hit, ...]
+    relevant: bool
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, place: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[place]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Documents for one query, best first, before they are read.
+
+    Attributes:
+        positions_M: in the scan order of the space.
+        scores_M: what they are sorted by.
+        cosines_M: of each.
+        bm25_M: of each, 0 where no word is shared; None if BM25 wasn't run.
+    """
+
+    positions_M: Ints
+    scores_M: Floats
+    cosines_M: Floats
+    bm25_M: Floats | None
+
+
+def search(
+    space: "LatentSpace",
+    queries: Sequence[str],
+    k: int = 10,
+    *,
+    mode: Mode = "hybrid",
+    where: str | None = None,
+    snippets: bool = True,
+) -> list[SearchResult]:
+    """The best documents of `space` for each query.
+
+    Args:
+        space: where.
+        queries: what is looked for.
+        k: how many hits; a lexical search, and one with `where`, may have fewer.
+        mode: "dense", "lexical" or "hybrid".
+        where: an SQL condition on the columns; only documents that fulfil it are considered.
+        snippets: False: titles and snippets are left empty, and nothing is read but ids.
+
+    Raises:
+        QueryError: an empty query, `k` less than 1 or more than the documents there are, an unknown mode, or `where` is
+            not a condition.
+        SpaceError: the space is damaged.
+    """
+    _check(space, queries, k, mode)
+    if not queries:
+        return []
+    vectors_QD = space.encoder.encode(list(queries), "query")
+    rankings = rank(space, queries, vectors_QD, k=k, mode=mode, where=where)
+    results: list[SearchResult] = []
+    for start in range(0, len(queries), _READ_TOGETHER):
+        block = slice(start, start + _READ_TOGETHER)
+        documents = _read(space, rankings[block], snippets)
+        for query, query_D, ranking in zip(queries[block], vectors_QD[block], rankings[block], strict=True):
+            rows = [documents[position] for position in ranking.positions_M.tolist()]
+            spans = _snippet_spans(space, query, query_D, rows) if snippets else [(0, 0)] * len(rows)
+            results.append(_result(space, query, ranking, rows, spans, mode=mode))
+    return results
+
+
+def rank(
+    space: "LatentSpace", queries: Sequence[str], vectors_QD: Floats, *, k: int, mode: Mode, where: str | None = None
+) -> list[Ranking]:
+    """The same without reading the documents."""
+    allowed = None if where is None else space.store.matching(where)
+    weight = space.description.search.lexical_weight
+    if mode == "lexical":
+        found = _lexical(space, queries, k, where)
+        return [
+            Ranking(positions, scores, space.index.cosines(query_D, positions), scores)
+            for query_D, (positions, scores) in zip(vectors_QD, found, strict=True)
+        ]
+    hybrid = mode == "hybrid" and weight > 0
+    pool = max(k, CANDIDATES) if hybrid else k
+    dense = [
+        (nearest.positions_K, nearest.cosines_K) if query_D.any() else _nothing()
+        for query_D, nearest in zip(vectors_QD, space.index.search(vectors_QD, pool, allowed), strict=True)
+    ]
+    if not hybrid:
+        return [Ranking(positions, cosines, cosines, None) for positions, cosines in dense]
+    lexical = _lexical(space, queries, pool, where)
+    return [
+        _together(space, query_D, near, shared, k)
+        for query_D, near, shared in zip(vectors_QD, dense, lexical, strict=True)
+    ]
+
+
+def _check(space: "LatentSpace", queries: Sequence[str], k: int, mode: Mode) -> None:
+    if isinstance(queries, str):
+        raise QueryError("expected a sequence of queries, got one text: use LatentSpace.search for one")
+    if mode not in get_args(Mode):
+        raise QueryError(f"expected a mode of {', '.join(get_args(Mode))}; got {mode!r}")
+    for query in queries:
+        if not isinstance(query, str) or not query.strip():
+            raise QueryError(f"a query is a text that isn't empty; got {query!r}")
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise QueryError(f"expected at least 1 hit, got k = {k!r}")
+    if k > len(space):
+        raise QueryError(f"k = {k:,} is more than the {len(space):,} documents of {space.path}: ask for fewer")
+
+
+def _nothing() -> tuple[Ints, Floats]:
+    """What a query without any known token is near to."""
+    return np.empty(0, np.int64), np.empty(0, np.float32)
+
+
+def _lexical(space: "LatentSpace", queries: Sequence[str], k: int, where: str | None) -> list[tuple[Ints, Floats]]:
+    if len(queries) == 1:
+        return [space.store.lexical(queries[0], k, where)]
+    space.store.positions([])  # what all threads will need is made once, before them
+    with ThreadPoolExecutor(_THREADS_PER_CORE * (os.cpu_count() or 1)) as threads:
+        return list(threads.map(lambda query: space.store.lexical(query, k, where), queries))
+
+
+def _together(
+    space: "LatentSpace", query_D: Floats, dense: tuple[Ints, Floats], lexical: tuple[Ints, Floats], k: int
+) -> Ranking:
+    """Both kinds of candidates under one score."""
+    settings = space.description.search
+    ranking = HybridRanking(settings.lexical_weight, **settings.normalisation)
+    positions_M = np.union1d(dense[0], lexical[0])
+    cosines_M = space.index.cosines(query_D, positions_M)
+    bm25_M = np.zeros(len(positions_M), np.float32)
+    bm25_M[np.searchsorted(positions_M, lexical[0])] = lexical[1]
+    scores_M = ranking.score(cosines_M, bm25_M)
+    best = np.argsort(-scores_M, kind="stable")[:k]
+    return Ranking(positions_M[best], scores_M[best], cosines_M[best], bm25_M[best])
+
+
+def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> dict[int, Row]:
+    """Each document of some rankings by its position, read once."""
+    positions = np.unique(np.concatenate([ranking.positions_M for ranking in rankings]))
+    if not len(positions):
+        return {}
+    columns = ["id", "title", "text", SPANS, PASSAGES] if snippets else ["id"]
+    return dict(zip(positions.tolist(), space.store.take(positions, columns).to_pylist(), strict=True))
+
+
+def _result(
+    space: "LatentSpace", query: str, ranking: Ranking, rows: Sequence[Row], spans: Sequence[Span], *, mode: Mode
+) -> SearchResult:
+    confidences_K, relevant = _confidence(space, query, ranking)
+    hits = [
+        Hit(
+            id=row["id"],
+            score=float(ranking.scores_M[place]),
+            cosine=float(ranking.cosines_M[place]),
+            confidence=confidences_K[place],
+            title=row.get("title") or "",
+            snippet=row["text"][slice(*span)] if "text" in row else "",
+            snippet_span=span,
+        )
+        for place, (row, span) in enumerate(zip(rows, spans, strict=True))
+    ]
+    return SearchResult(query, mode, tuple(hits), relevant)
+
+
+def _confidence(space: "LatentSpace", query: str, ranking: Ranking) -> tuple[Sequence[float | None], bool]:
+    """Of each hit, and whether there is an answer at all."""
+    stored = space.description.search.confidence
+    count = len(ranking.positions_M)
+    if not count:
+        return [], False
+    if stored is None:
+        return [None] * count, True
+    try:
+        fitted = Confidence.from_json(stored)
+    except (KeyError, TypeError) as error:
+        raise SpaceError(f"{space.path}/space.json is damaged: no {error} in search.confidence") from None
+    words, documents = len(query.split()), len(space)
+    cosines_M = ranking.cosines_M.astype(np.float64)
+    bm25_M = None if ranking.bm25_M is None else ranking.bm25_M.astype(np.float64)
+    of_hits = fitted.of_hits(cosines_M, bm25_M, words=words, documents=documents)
+    best_bm25 = None if bm25_M is None else float(bm25_M.max())
+    _, relevant = fitted.of_answer(float(cosines_M.max()), best_bm25, words=words, documents=documents)
+    return [float(probability) for probability in of_hits], relevant
+
+
+def _snippet_spans(space: "LatentSpace", query: str, query_D: Floats, rows: Sequence[Row]) -> list[Span]:
+    within = [_nearest_passage(row, query_D) for row in rows]
+    return best_spans(query, query_D, [row["text"] for row in rows], within, space.encoder)
+
+
+def _nearest_passage(row: Row, query_D: Floats) -> Span:
+    """In characters of the text: the passage nearest to the query, or the whole text of a document in one piece.
+
+    Passages count from the start of the content, in which the title stands before the text.
+    """
+    if not row[SPANS]:
+        return 0, len(row["text"])
+    spans = np.asarray(row[SPANS]).reshape(-1, 2)
+    vectors = np.asarray(row[PASSAGES], np.float32).reshape(len(spans), -1)
+    start, end = spans[np.argmax(vectors @ query_D)] - (len(row["title"]) + 1 if row["title"] else 0)
+    return max(0, int(start)), max(0, int(end))

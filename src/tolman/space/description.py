@@ -1,0 +1,173 @@
+"""space.json: what a space is, how it was made, how good it is, what it cost.
+
+One JSON object, written whole and put in place by renaming. `docs/format.md` lists every field.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from tolman.errors import SpaceError, StorageError
+
+FORMAT = 1
+FILE = "space.json"
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRecord:
+    """The encoder in `encoder/`.
+
+    Attributes:
+        family: "static", "transformer" or "blended".
+        fingerprint: of the encoder, see `tolman.models.encoder.Encoder`.
+        dim: D.
+        files: sha256 (hex) of every file in `encoder/`, by its path in there.
+    """
+
+    family: str = ""
+    fingerprint: str = ""
+    dim: int = 0
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusRecord:
+    """What the space was made from. Documents added later are not in here.
+
+    Attributes:
+        fingerprint: of the corpus.
+        source: its name, as it was given.
+        documents: how many.
+        language: whose stop words and stems the full-text index uses; None: neither.
+    """
+
+    fingerprint: str = ""
+    source: str = ""
+    documents: int = 0
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How the space is searched unless the caller says otherwise; fitted when it was learned.
+
+    Attributes:
+        lexical_weight: of BM25 in hybrid search, beside 1 for the cosine; 0: BM25 isn't even run.
+        normalisation: arguments of `tolman.ranking.HybridRanking`.
+        confidence: what `tolman.confidence.Confidence.to_json` wrote; None: hits have no confidence.
+        index: "auto", or the kind of dense index.
+    """
+
+    lexical_weight: float = 0.5
+    normalisation: Mapping[str, float] = field(default_factory=dict)
+    confidence: Mapping[str, Any] | None = None
+    index: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceDescription:
+    """The content of space.json. Makers give the lower half; `LatentSpace.create` fills in the upper.
+
+    Attributes:
+        format: version of the folder's layout.
+        created: when, ISO 8601 in UTC.
+        encoder, corpus: what it consists of.
+        search: how it is searched.
+        recipe: how its encoder was learned.
+        quality: what was measured.
+        cost: of learning.
+        parents: fingerprints of the encoders that this one came from.
+    """
+
+    format: int = FORMAT
+    created: str = ""
+    encoder: EncoderRecord = field(default_factory=EncoderRecord)
+    corpus: CorpusRecord = field(default_factory=CorpusRecord)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    quality: Mapping[str, Any] = field(default_factory=dict)
+    cost: Mapping[str, Any] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """A mapping of plain values, as in the file."""
+        return asdict(self)
+
+    def write(self, space: Path) -> None:
+        """Put it into the folder `space`, in one step.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        beside = space / f"{FILE}.{os.getpid()}.partial"
+        try:
+            with beside.open("w", encoding="utf-8") as file:
+                json.dump(self.to_json(), file, indent=1, ensure_ascii=False)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(space / FILE)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise StorageError(f"can't write {space / FILE}: {error.strerror}") from error
+
+    @classmethod
+    def read(cls, space: Path) -> Self:
+        """What is in the folder `space`.
+
+        Raises:
+            SpaceError: no such file, damaged, or of a newer format.
+        """
+        path = space / FILE
+        if not space.exists():
+            raise SpaceError(f"no space at {space}: make one with `tolman learn SOURCE -o {space}`")
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise SpaceError(f"{space} is not a space: it has no {FILE}") from None
+        except OSError as error:
+            raise SpaceError(f"can't read {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise SpaceError(f"{path} is damaged, it isn't whole JSON ({error}): restore it from a backup") from None
+        return cls.from_json(stored, path)
+
+    @classmethod
+    def from_json(cls, stored: Any, path: Path) -> Self:
+        """Check and type what was read from `path`. Unknown fields are left out: a later Tolman may have added them."""
+        version = stored.get("format") if isinstance(stored, dict) else None
+        if not isinstance(version, int):
+            raise SpaceError(f"{path} is damaged: expected an object with a number `format`; restore it from a backup")
+        if version > FORMAT:
+            raise SpaceError(f"{path} has format {version}, this Tolman reads up to {FORMAT}: pip install -U tolman")
+        try:
+            parts = {name: _typed(kind, stored[name]) for name, kind in _PARTS.items()}
+            plain = {f.name: stored[f.name] for f in fields(cls) if f.name in stored and f.name not in _PARTS}
+            return cls(**plain | parts | {"parents": tuple(stored.get("parents", ()))})
+        except (KeyError, TypeError, ValueError) as error:
+            raise SpaceError(f"{path} is damaged: {error}; restore it from a backup") from None
+
+
+_PARTS: dict[str, type] = {"encoder": EncoderRecord, "corpus": CorpusRecord, "search": SearchSettings}
+
+
+def _typed(kind: type, stored: Any) -> Any:
+    """`stored` as a dataclass of ours, whose values have the types of its defaults."""
+    if not isinstance(stored, dict):
+        raise TypeError(f"expected an object for {kind.__name__}, got {type(stored).__name__}")
+    default = kind()
+    known = {f.name: stored[f.name] for f in fields(kind) if f.name in stored}
+    for name, value in known.items():
+        expected = getattr(default, name)
+        right = isinstance(value, int | float) if isinstance(expected, float) else isinstance(value, type(expected))
+        if expected is not None and not right:
+            raise TypeError(f"expected {type(expected).__name__} for {kind.__name__}.{name}, got {value!r}")
+    return kind(**known)
+
+
+def now() -> str:
+    """ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,428 @@
+"""LatentSpace: one folder with documents, their vectors, and the encoder that made them.
+
+Everything that learns makes one; everything that uses a latent space reads one. `docs/format.md` describes the folder.
+
+Legend for shapes:
+    N  documents
+    P  passages of long documents
+    D  dimensions
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+
+from tolman.corpus.document import Document
+from tolman.errors import SourceError, SpaceError, SpaceMismatch, StorageError
+from tolman.models.encoder import Encoder, Floats
+from tolman.progress import Progress, Silent
+from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, now
+from tolman.space.index import DenseIndex
+from tolman.space.language import guess_language
+from tolman.space.rows import Holdings, as_rows, conform
+from tolman.space.seal import digests, verify
+from tolman.space.staging import Staging
+from tolman.space.store import VECTOR, DocumentStore, SpaceVersion, document_schema
+
+if TYPE_CHECKING:
+    from tolman.corpus.corpus import Corpus
+    from tolman.search import Mode, SearchResult
+
+DOCUMENTS, ENCODER, DERIVED = "documents.lance", "encoder", "derived"
+BATCH = 4_096
+KEPT_VERSIONS = timedelta(days=14)
+_LANGUAGE_SAMPLE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What `LatentSpace.add` did.
+
+    Attributes:
+        added: documents with new ids.
+        updated: documents whose id was there, with another title, text, label or metadata.
+        unchanged: documents that were there just so; they were not encoded again.
+        ignored_columns: metadata columns of the source that the space doesn't have.
+    """
+
+    added: int
+    updated: int
+    unchanged: int
+    ignored_columns: tuple[str, ...] = ()
+
+
+class LatentSpace:
+    """An open space, at one version of its documents.
+
+    What others add meanwhile is seen by who opens anew; what is added through this object is seen at once, with what
+    others had committed by then.
+
+    Attributes:
+        path: its folder.
+        description: the content of its space.json.
+    """
+
+    def __init__(
+        self, path: Path, description: SpaceDescription, store: DocumentStore, encoder: Encoder | None
+    ) -> None:
+        self.path, self.description, self.store = path, description, store
+        self._encoder = encoder
+
+    @classmethod
+    def open(cls, path: str | Path, *, version: int | None = None, encoder: Encoder | None = None) -> Self:
+        """Open the space in `path`.
+
+        Args:
+            path: a folder that `create` or `tolman learn` made.
+            version: one of `versions()`, to be read only; None: the newest.
+            encoder: the space's own encoder, if it is in memory already.
+
+        Raises:
+            SpaceError: no space, a damaged one, one of a newer format, or no such version.
+            SpaceMismatch: `encoder` is another than the space's.
+        """
+        path = Path(path)
+        description = SpaceDescription.read(path)
+        if encoder is not None:
+            _require_same(f"the encoder given for {path}", description, encoder.fingerprint)
+        return cls(path, description, DocumentStore(path / DOCUMENTS, version=version), encoder)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        corpus: "Corpus",
+        encoder: Encoder,
+        *,
+        description: SpaceDescription | None = None,
+        progress: Progress | None = None,
+        finish: "Callable[[LatentSpace], None] | None" = None,
+    ) -> Self:
+        """Encode `corpus` and make a space of it. Killed, it goes on where it stopped when called again.
+
+        Args:
+            path: where; a space that is there is replaced, in one step, when the new one is whole.
+            corpus: at least one document.
+            encoder: any.
+            description: recipe, quality, cost, parents, search settings; the rest is filled in.
+            progress: who watches.
+            finish: called with the whole space before it takes its place, to measure it and write into its folder.
+
+        Raises:
+            SpaceError: something other than a space is at `path`.
+            SourceError: no documents, or a metadata column has a name that Tolman uses.
+            StorageError: the disk refused; a space that was there is untouched.
+        """
+        path, progress = Path(path), progress or Silent()
+        if not len(corpus):
+            raise SourceError("a space needs at least one document: the corpus is empty")
+        _column_schema(corpus, encoder)  # refuse before anything is written
+        identity = {"encoder": encoder.fingerprint, "corpus": corpus.fingerprint}
+        with Staging(path, identity) as staging:
+            space = cls._stage(staging, corpus, encoder, description or SpaceDescription(), progress)
+            if finish is not None:
+                finish(space)
+            del space  # closes mapped files before their folder is moved
+            staging.publish()
+        return cls.open(path, encoder=encoder)
+
+    @classmethod
+    def _stage(
+        cls, staging: Staging, corpus: "Corpus", encoder: Encoder, description: SpaceDescription, progress: Progress
+    ) -> Self:
+        """Everything a space has, in the staging folder."""
+        folder = staging.folder
+        language = guess_language(corpus.contents(range(min(len(corpus), _LANGUAGE_SAMPLE))))
+        _fill(folder / DOCUMENTS, corpus, encoder, progress)
+        progress.start("full-text index")
+        store = DocumentStore(folder / DOCUMENTS)
+        store.index_fulltext(language)
+        store.forget(timedelta(0))
+        _save_encoder(encoder, folder / ENCODER)
+        source = str(getattr(corpus.report, "source", ""))
+        description = replace(
+            description,
+            created=now(),
+            encoder=EncoderRecord(encoder.family, encoder.fingerprint, encoder.dim, digests(folder / ENCODER)),
+            corpus=CorpusRecord(corpus.fingerprint, source, len(corpus), language),
+        )
+        description.write(folder)
+        progress.start("dense index")
+        space = cls(folder, description, store, encoder)
+        space.index  # noqa: B018  built now, so that the first search needn't
+        return space
+
+    # ---- what it is
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __repr__(self) -> str:
+        return (
+            f"LatentSpace({str(self.path)!r}, {len(self):,} documents, {self.dim} dimensions, version {self.version})"
+        )
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return self.description.encoder.dim
+
+    @property
+    def version(self) -> int:
+        """Number of the open version."""
+        return self.store.version
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the space, loaded when it is first asked for.
+
+        Raises:
+            SpaceError: its files are missing, or not those that made the space.
+        """
+        if self._encoder is None:
+            from tolman.models import load_encoder
+
+            verify(self.path / ENCODER, self.description.encoder.files, self.path / DERIVED)
+            self._encoder = load_encoder(self.path / ENCODER)
+        return self._encoder
+
+    @cached_property
+    def index(self) -> DenseIndex:
+        """Over the open version; kept in `derived/`."""
+        return DenseIndex.open(self.store, self.path / DERIVED, self.description.search.index)
+
+    # ---- reading
+
+    def vectors(self) -> Floats:
+        """The documents' vectors (N, D), in the order of `table()`, mapped from disk: read-only, without a copy."""
+        return self.index.vectors()
+
+    def table(self, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
+        """Documents as an Arrow table; its `to_pandas()`, or `polars.from_arrow` on it, give data frames.
+
+        Args:
+            columns: which; None: what came with the documents.
+            where: an SQL condition on them.
+
+        Raises:
+            QueryError: `where` is not a condition.
+            SpaceError: no such column.
+        """
+        known = ("id", "title", "text", "label", "duplicate_ids", *self.store.metadata_columns)
+        missing = [name for name in columns or () if name not in self.store.schema.names]
+        if missing:
+            raise SpaceError(f"{self.path} has no column {missing[0]!r}: there are {', '.join((*known, VECTOR))}")
+        return self.store.read(known if columns is None else columns, where)
+
+    def take(self, ids: Sequence[str]) -> list[Document]:
+        """Documents by id, in the order asked for.
+
+        Raises:
+            SpaceError: an id that isn't there.
+        """
+        positions = self.store.positions(ids)
+        missing = [name for name, position in zip(ids, positions, strict=True) if position < 0]
+        if missing:
+            raise SpaceError(f"{self.path} holds no document with id {missing[0]!r}")
+        metadata = self.store.metadata_columns
+        rows = self.store.take(positions, ["id", "title", "text", "label", "duplicate_ids", *metadata]).to_pylist()
+        return [
+            Document(
+                *(row["id"], row["text"], row["title"] or "", row["label"]),
+                metadata={name: row[name] for name in metadata},
+                duplicate_ids=tuple(row["duplicate_ids"] or ()),
+            )
+            for row in rows
+        ]
+
+    def versions(self) -> list[SpaceVersion]:
+        """Committed versions, oldest first; each can be opened."""
+        return self.store.versions()
+
+    def search(
+        self, query: str, k: int = 10, *, mode: "Mode" = "hybrid", where: str | None = None, snippets: bool = True
+    ) -> "SearchResult":
+        """The `k` best documents for `query`: see `tolman.search.search`."""
+        return self.search_many([query], k, mode=mode, where=where, snippets=snippets)[0]
+
+    def search_many(
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        *,
+        mode: "Mode" = "hybrid",
+        where: str | None = None,
+        snippets: bool = True,
+    ) -> "list[SearchResult]":
+        """The same for each of many queries, faster than one by one."""
+        from tolman.search import search
+
+        return search(self, queries, k, mode=mode, where=where, snippets=snippets)
+
+    # ---- changing
+
+    def add(
+        self,
+        source: Any,
+        *,
+        progress: Progress | None = None,
+        text: str | None = None,
+        title: str | None = None,
+        id: str | None = None,
+        label: str | None = None,
+    ) -> AddReport:
+        """Add documents, or update those whose id is there, in one commit.
+
+        Args:
+            source: anything `read_corpus` reads, a Corpus, or another LatentSpace with the same encoder, whose vectors
+                are then taken as they are.
+            progress: who watches.
+            text, title, id, label: columns of the source, if they aren't to be guessed.
+
+        Raises:
+            SourceError: the source can't be read, or a column has another type than in the space.
+            SpaceMismatch: the source is a space of another encoder.
+            StorageError: the disk refused; nothing was changed.
+        """
+        progress = progress or Silent()
+        if isinstance(source, LatentSpace):
+            return self._add_space(source)
+        from tolman.corpus.corpus import Corpus
+        from tolman.corpus.reading import read_corpus
+
+        if not isinstance(source, Corpus):
+            source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
+        _require_same(f"the encoder in {self.path}", self.description, self.encoder.fingerprint)
+        documents, ignored = conform(source.table, self.store.schema)
+        if ignored:
+            progress.say(f"left out columns that {self.path} doesn't have: {', '.join(ignored)}")
+        return self._merge(
+            documents, ignored, lambda changed, shared: self._encode_and_upsert(changed, shared, progress)
+        )
+
+    def _add_space(self, other: "LatentSpace") -> AddReport:
+        _require_same(f"{other.path}", self.description, other.description.encoder.fingerprint)
+        rows, ignored = conform(other.store.read(other.store.schema.names), self.store.schema)
+        return self._merge(
+            rows, ignored, lambda changed, shared: self.store.upsert(pa.concat_tables([changed, shared]))
+        )
+
+    def _merge(
+        self, documents: pa.Table, ignored: tuple[str, ...], upsert: Callable[[pa.Table, pa.Table], tuple[int, int]]
+    ) -> AddReport:
+        """Find what is new or changed and hand it to `upsert`, with the rows that must be taken apart for it."""
+        held = Holdings(self.store)
+        unchanged_N = held.unchanged(documents)
+        changed = held.split(documents.filter(pa.array(~unchanged_N)))
+        shared = held.taken_apart(changed["id"].combine_chunks())
+        if len(changed):
+            upsert(changed, shared)
+            self.__dict__.pop("index", None)
+        updated = int((held.rows_of(changed["id"].combine_chunks()) >= 0).sum())
+        return AddReport(len(changed) - updated, updated, int(unchanged_N.sum()), ignored)
+
+    def _encode_and_upsert(self, changed: pa.Table, shared: pa.Table, progress: Progress) -> tuple[int, int]:
+        """What is encoded waits on disk, so that memory is bounded and a lost race costs no encoding."""
+        progress.start("encoding", len(changed))
+        schema, derived = self.store.schema, self.path / DERIVED
+        try:
+            derived.mkdir(exist_ok=True)
+            with TemporaryDirectory(dir=derived, prefix="adding-", ignore_cleanup_errors=True) as folder:
+                waiting = f"{folder}/rows.arrow"
+                with pa.OSFile(waiting, "wb") as file, pa.ipc.new_file(file, schema) as out:
+                    out.write_table(shared)
+                    for start in range(0, len(changed), BATCH):
+                        batch = changed.slice(start, BATCH)
+                        out.write_table(as_rows(self.encoder, batch, schema))
+                        progress.advance(len(batch))
+                with pa.memory_map(waiting) as file:
+                    return self.store.upsert(pa.ipc.open_file(file).read_all())
+        except OSError as error:
+            raise StorageError(f"can't write to {derived}: {error.strerror or error}") from error
+
+    def remove(self, ids: Sequence[str]) -> int:
+        """Remove documents by id; ids that aren't there are passed over. How many there were.
+
+        One commit; one more before it if exact duplicates of a removed document stay, for these get rows of their own.
+        """
+        asked = list(dict.fromkeys(ids))
+        held = Holdings(self.store)
+        there = int((held.rows_of(asked) >= 0).sum())
+        shared = held.taken_apart(asked)
+        if len(shared):
+            self.store.upsert(shared)
+        self.store.remove(asked)
+        self.__dict__.pop("index", None)
+        return there
+
+    def compact(self, *, keep: timedelta = KEPT_VERSIONS) -> None:
+        """Rewrite the documents without what was removed, in few files, and drop versions older than `keep`."""
+        self.store.compact()
+        self.store.forget(keep)
+        self.__dict__.pop("index", None)
+
+    def describe(self, description: SpaceDescription) -> None:
+        """Replace space.json, in one step. What the space consists of must stay the same.
+
+        Raises:
+            SpaceMismatch: `description` is that of another encoder.
+        """
+        _require_same(f"the description for {self.path}", self.description, description.encoder.fingerprint)
+        description.write(self.path)
+        self.description = description
+
+
+def open_space(path: str | Path, *, version: int | None = None) -> LatentSpace:
+    """Open the space in `path`, at its newest version or at one of `LatentSpace.versions()`: see `LatentSpace.open`."""
+    return LatentSpace.open(path, version=version)
+
+
+def _require_same(what: str, description: SpaceDescription, fingerprint: str) -> None:
+    if fingerprint != description.encoder.fingerprint:
+        raise SpaceMismatch(what, expected=description.encoder.fingerprint, got=fingerprint)
+
+
+# ---- making
+
+
+def _column_schema(corpus: "Corpus", encoder: Encoder) -> pa.Schema:
+    return document_schema(
+        encoder.dim, pa.schema([corpus.table.schema.field(name) for name in corpus.metadata_columns])
+    )
+
+
+def _fill(path: Path, corpus: "Corpus", encoder: Encoder, progress: Progress) -> None:
+    """Encode and store, batch by batch, from where an earlier attempt stopped."""
+    try:
+        store = DocumentStore(path)
+    except SpaceError:
+        store = DocumentStore.create(path, _column_schema(corpus, encoder))
+    done = len(store)
+    progress.start("encoding", len(corpus))
+    progress.advance(done)
+    for start, batch in _numbered(corpus.batches(BATCH)):
+        fresh = pa.Table.from_batches([batch]).slice(max(0, done - start))
+        if len(fresh):
+            store.append(as_rows(encoder, fresh, store.schema))
+            progress.advance(len(fresh))
+
+
+def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Each batch with the place of its first row."""
+    start = 0
+    for batch in batches:
+        yield start, batch
+        start += len(batch)
+
+
+def _save_encoder(encoder: Encoder, folder: Path) -> None:
+    try:
+        encoder.save(folder)
+    except OSError as error:
+        raise StorageError(f"can't write the encoder to {folder}: {error.strerror or error}") from error

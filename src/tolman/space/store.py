@@ -1,0 +1,358 @@
+"""Documents on disk: one Lance dataset in which every change is one atomic commit.
+
+A reader keeps the version it opened; a writer works on the newest. Two writers at once both land: Lance commits
+optimistically, a commit that lost the race is tried again on top of the one that won, and the id is declared the key of
+the dataset, so that the same new id added twice becomes one document.
+
+Legend for shapes:
+    N  documents of this version, in the order of a scan
+    D  dimensions of the latent space
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import lance
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from lance.query import MatchQuery
+from numpy.typing import NDArray
+
+from tolman.errors import QueryError, SourceError, SpaceError, StorageError
+
+TEXT_FIELDS = (
+    pa.field("id", pa.string(), nullable=False, metadata={"lance-schema:unenforced-primary-key": "true"}),
+    pa.field("title", pa.string()),
+    pa.field("text", pa.string()),
+    pa.field("label", pa.string()),
+    pa.field("duplicate_ids", pa.list_(pa.string())),
+)
+# What is derived from the text. `fulltext` is Document.content: BM25 over title and text as one field was measured
+# better than over two (docs/decisions).
+FULLTEXT, VECTOR, SPANS, PASSAGES = "fulltext", "vector", "passage_spans", "passage_vectors"
+OWN_COLUMNS = (*(field.name for field in TEXT_FIELDS), FULLTEXT, VECTOR, SPANS, PASSAGES)
+
+# Written into a filter these would be ignored by the parser, or mean that the author takes it for a statement.
+_STATEMENT_WORDS = frozenset(
+    (
+        *(
+            "alter",
+            "copy",
+            "create",
+            "delete",
+            "drop",
+            "execute",
+            "grant",
+            "group",
+            "having",
+            "insert",
+            "into",
+            "limit",
+        ),
+        *("merge", "offset", "order", "replace", "select", "set", "truncate", "union", "update", "with"),
+    )
+)
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`")
+_RUST_SOURCE = re.compile(r",? ?\S*/\S+\.rs:\d+:\d+.*", re.DOTALL)
+_NO_STORAGE = re.compile(
+    r"no space left|os error (?:13|27|28|30|122)\b|permission denied|read-only file|quota", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceVersion:
+    """One committed state of a space.
+
+    Attributes:
+        version: its number, for `open_space(path, version=...)`.
+        when: it was committed.
+        documents: how many it holds.
+    """
+
+    version: int
+    when: datetime
+    documents: int
+
+
+def document_schema(dim: int, metadata: pa.Schema) -> pa.Schema:
+    """The columns of `documents.lance` for vectors of `dim` and these metadata columns.
+
+    Raises:
+        SourceError: a metadata column has a name that Tolman uses itself.
+    """
+    taken = [name for name in metadata.names if name in OWN_COLUMNS or name.startswith("_")]
+    if taken:
+        raise SourceError(f"column {taken[0]!r} has a name that Tolman uses itself: rename it in the source")
+    # A column of nothing but nulls has no type yet; text can hold whatever comes later.
+    columns = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in metadata]
+    derived = [
+        pa.field(FULLTEXT, pa.string()),
+        pa.field(VECTOR, pa.list_(pa.float32(), dim)),
+        pa.field(SPANS, pa.list_(pa.int32())),
+        pa.field(PASSAGES, pa.list_(pa.float32())),
+    ]
+    return pa.schema([*TEXT_FIELDS, *columns, *derived])
+
+
+class DocumentStore:
+    """One version of the documents of a space, and the way to make the next.
+
+    Every method that changes something commits once and then shows the newest version, with what others committed
+    meanwhile. A store opened at an earlier version can only be read.
+    """
+
+    def __init__(self, path: Path, *, version: int | None = None) -> None:
+        """Open the dataset in `path`, at its newest version or at `version`.
+
+        Raises:
+            SpaceError: no dataset there, a damaged one, or no such version.
+        """
+        self._path = path
+        self._pinned = version is not None
+        if not (path / "_versions").is_dir():
+            raise SpaceError(f"{path.parent} has no readable {path.name}: restore it from a backup, or learn it again")
+        with _lance_errors(f"can't open {path}" + (f" at version {version}" if version is not None else "")):
+            self._dataset = lance.dataset(str(path), version=version)
+
+    @classmethod
+    def create(cls, path: Path, schema: pa.Schema) -> Self:
+        """An empty dataset. Fails if one is there already."""
+        with _lance_errors(f"can't write {path}"):
+            lance.write_dataset(pa.table({f.name: pa.array([], f.type) for f in schema}, schema=schema), str(path))
+        return cls(path)
+
+    def __len__(self) -> int:
+        return int(self._dataset.count_rows())
+
+    @property
+    def version(self) -> int:
+        """Number of the version that is shown."""
+        return int(self._dataset.version)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns."""
+        return self._dataset.schema
+
+    @property
+    def metadata_columns(self) -> tuple[str, ...]:
+        """Names of the columns that came with the documents beyond id, title, text and label."""
+        return tuple(name for name in self.schema.names if name not in OWN_COLUMNS)
+
+    @cached_property
+    def content_key(self) -> str:
+        """Equal for two versions if and only if they hold the same rows in the same order: caches are named by it."""
+        fragments = [fragment.metadata.to_json() for fragment in self._dataset.get_fragments()]
+        return hashlib.sha256(json.dumps(fragments, sort_keys=True).encode()).hexdigest()[:16]
+
+    @cached_property
+    def row_ids(self) -> NDArray[np.uint64]:
+        """(N,) Lance's own name of each row."""
+        return _numbers(self._scan(columns=[], with_row_id=True)["_rowid"])
+
+    # ---- reading
+
+    def read(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
+        """Whole columns, in scan order."""
+        return self._scan(columns=list(columns), filter=self._checked(where))
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The same, a few thousand rows at a time."""
+        with _lance_errors(f"can't read {self._path}"):
+            yield from self._dataset.to_batches(columns=list(columns))
+
+    def take(self, positions: Sequence[int] | NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
+        """Rows by their place in the scan, in the order asked for."""
+        with _lance_errors(f"can't read {self._path}"):
+            return self._dataset.take([int(position) for position in positions], columns=list(columns))
+
+    def positions(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Where each document is in the scan; -1 if it isn't."""
+        return _numbers(pc.fill_null(pc.index_in(pa.array(ids, pa.string()), self._ids), -1)).astype(np.int64)
+
+    def matching(self, where: str) -> NDArray[np.int64]:
+        """Positions of the documents that fulfil an SQL condition on the columns.
+
+        Raises:
+            QueryError: not a condition, or it names no column of this space.
+        """
+        found = self._scan(columns=[], filter=self._checked(where), with_row_id=True)["_rowid"]
+        return self._positions_of(_numbers(found))
+
+    def lexical(self, query: str, k: int, where: str | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The `k` best documents by BM25 (k1 = 1.2, b = 0.75), with their scores; fewer if fewer share a word."""
+        found = self._scan(
+            columns=["_score"],
+            full_text_query=MatchQuery(query, FULLTEXT),
+            filter=self._checked(where),
+            prefilter=True,
+            limit=k,
+            with_row_id=True,
+        )
+        scores = _numbers(found["_score"]).astype(np.float32)
+        best = np.argsort(-scores, kind="stable")
+        return self._positions_of(_numbers(found["_rowid"]))[best], scores[best]
+
+    def versions(self) -> list[SpaceVersion]:
+        """Committed states, oldest first. Commits that only brought an index up to date are left out."""
+        with _lance_errors(f"can't read {self._path}"):
+            known = lance.dataset(str(self._path)).versions()
+        # Of several commits with the same rows the last one has the fullest index.
+        states = {json.dumps(version["metadata"], sort_keys=True): version for version in known}
+        return [
+            SpaceVersion(v["version"], v["timestamp"].astimezone(), int(v["metadata"].get("total_rows", 0)))
+            for v in sorted(states.values(), key=lambda v: int(v["version"]))
+        ]
+
+    # ---- writing
+
+    def append(self, rows: pa.Table) -> None:
+        """Add rows whose ids are known to be new."""
+        with self._commit("add to"):
+            lance.write_dataset(rows, str(self._path), mode="append", schema=self.schema)
+
+    def upsert(self, rows: pa.RecordBatchReader | pa.Table) -> tuple[int, int]:
+        """Add rows, or replace those with the same id, in one commit: (added, updated)."""
+        with self._commit("add to") as newest:
+            merge = newest.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            done = merge.conflict_retries(50).retry_timeout(timedelta(minutes=10)).execute(rows)
+        self._update_fulltext()
+        return int(done["num_inserted_rows"]), int(done["num_updated_rows"])
+
+    def remove(self, ids: Sequence[str]) -> int:
+        """Delete rows by id in one commit; how many there were."""
+        quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in ids)
+        if not ids:
+            return 0
+        with self._commit("remove from") as newest:
+            done = newest.delete(f"id IN ({quoted})", conflict_retries=50, retry_timeout=timedelta(minutes=10))
+        return int(done["num_deleted_rows"])
+
+    def compact(self) -> None:
+        """Rewrite rows without the deleted ones, in few files, and bring the full-text index up to date.
+
+        Earlier versions stay; `forget` drops them.
+        """
+        with self._commit("compact") as newest:
+            newest.optimize.compact_files(materialize_deletions_threshold=0.0)
+        self._update_fulltext(merge_all=True)
+
+    def forget(self, older_than: timedelta) -> None:
+        """Drop versions older than this, and the files only they used. The newest version always stays."""
+        with self._commit("clean up") as newest:
+            newest.cleanup_old_versions(older_than=older_than)
+
+    def index_fulltext(self, language: str | None) -> None:
+        """Build the full-text index: Unicode words, lower case, accents folded.
+
+        Args:
+            language: its stop words are left out and its words stemmed; None: neither.
+        """
+        known = {"language": language, "stem": True, "remove_stop_words": True}
+        words = known if language else {"stem": False, "remove_stop_words": False}
+        with self._commit("index") as newest:
+            newest.create_scalar_index(FULLTEXT, "INVERTED", base_tokenizer="icu/split", **words)
+
+    def _update_fulltext(self, *, merge_all: bool = False) -> None:
+        """Bring the index up to date. Rows it doesn't hold yet are found all the same, only slower."""
+        try:
+            with self._commit("index") as newest:
+                if newest.describe_indices():
+                    newest.optimize.optimize_indices(num_indices_to_merge=None if merge_all else 1)
+        except SpaceError as error:
+            if "conflict" not in str(error):  # another writer was faster: its update, or the next, covers these rows
+                raise
+            self._refresh()
+
+    # ---- inside
+
+    @contextmanager
+    def _commit(self, doing: str) -> Iterator[Any]:
+        """The newest version to write on; afterwards this store shows what became of it."""
+        if self._pinned:
+            raise SpaceError(f"can't {doing} {self._path.parent}: it was opened at version {self.version}, to be read")
+        with _lance_errors(f"can't {doing} {self._path.parent}"):
+            yield lance.dataset(str(self._path))
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._dataset = lance.dataset(str(self._path))
+        for cached in ("content_key", "row_ids", "_ids", "_by_row_id"):
+            self.__dict__.pop(cached, None)
+
+    @cached_property
+    def _ids(self) -> pa.ChunkedArray:
+        return self._scan(columns=["id"])["id"]
+
+    @cached_property
+    def _by_row_id(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Row ids in ascending order, and the position of each."""
+        order = np.argsort(self.row_ids, kind="stable")
+        return self.row_ids[order], order.astype(np.int64)
+
+    def _positions_of(self, row_ids: NDArray[Any]) -> NDArray[np.int64]:
+        ascending, position = self._by_row_id
+        return position[np.searchsorted(ascending, row_ids)]
+
+    def _scan(self, **options: Any) -> pa.Table:
+        """One query of the dataset. What the filter's author got wrong is a QueryError; all else is damage."""
+        try:
+            with _lance_errors(f"can't read {self._path}"):
+                return self._dataset.scanner(**options).to_table()
+        except ValueError as error:
+            if options.get("filter") is None:
+                raise SpaceError(f"can't read {self._path}: {_first_line(error)}") from error
+            raise QueryError(self._explain(options["filter"], error)) from None
+
+    def _checked(self, where: str | None) -> str | None:
+        """`where`, if it is one condition: the parser drops what follows a complete one without a word."""
+        if where is None:
+            return None
+        bare = _QUOTED.sub(" ", where)
+        words = {word.lower() for word in re.findall(r"\w+", bare)} & _STATEMENT_WORDS
+        words -= {name.lower() for name in self.schema.names}
+        if ";" in bare or words:
+            wrong = "';'" if ";" in bare else min(words).upper()
+            raise QueryError(f'a filter is one SQL condition like "year > 2020", without {wrong}; got: {where}')
+        if not where.strip():
+            raise QueryError('the filter is empty: expected an SQL condition like "year > 2020"')
+        return where
+
+    def _explain(self, where: str, error: ValueError) -> str:
+        missing = re.search(r"No field named \"?([^\s\"]+?)\"?\.(?:\s|$)", str(error))
+        if missing:
+            there = ", ".join(("id", "title", "text", "label", *self.metadata_columns))
+            return f"the filter names no column of this space: {missing[1]} (there are: {there})"
+        return f"the filter isn't an SQL condition: {where} ({_first_line(error)})"
+
+
+@contextmanager
+def _lance_errors(doing: str) -> Iterator[None]:
+    """Lance's errors as ours: the disk's as StorageError, damage and lost races as SpaceError.
+
+    A ValueError passes: whoever asked knows whether the question or the data was wrong.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        kind = StorageError if _NO_STORAGE.search(str(error)) else SpaceError
+        raise kind(f"{doing}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """The gist of a message of Lance, without where in its own source it arose."""
+    text = _RUST_SOURCE.sub("", str(error)).replace("Invalid user input: ", "").strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
+    return np.asarray(column.to_numpy())
