@@ -65,7 +65,7 @@ def write_transformer(folder: Path, model_type: str = "bert", **settings: object
 def write_sentence_transformer(folder: Path, *modules: object, model_type: str = "bert", **options: object) -> Path:
     """A sentence-transformers folder: that transformer, then `modules`."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Transformer
+    from sentence_transformers.sentence_transformer.modules import Transformer
 
     plain = write_transformer(folder.with_name(f"{folder.name}-plain"), model_type)
     SentenceTransformer(modules=[Transformer(str(plain)), *modules], device="cpu", **options).save(str(folder))

@@ -26,8 +26,8 @@ from tolman.models.trunk import Linear, PackedTrunk, PaddedTrunk
 
 Settings = dict[str, Any]
 
-DOCUMENT_PROMPTS = ("document", "passage", "corpus")
-"""Where sentence-transformers looks for the prompt of a document; the first that is there counts."""
+PROMPT_NAMES = {"query": ("query",), "document": ("document", "passage", "corpus")}
+"""What a folder may call the prompt of a role; the first that isn't empty counts."""
 
 LEGACY_POOLING = {
     "pooling_mode_cls_token": "cls",
@@ -190,9 +190,10 @@ def _read_json(path: Path, *, optional: bool = False) -> Any:
 
 def _read_prompts(folder: Path) -> dict[str, str]:
     prompts = _read_json(folder / "config_sentence_transformers.json", optional=True).get("prompts") or {}
-    document = next((prompts[name] for name in DOCUMENT_PROMPTS if prompts.get(name) is not None), "")
-    by_role = {"query": prompts.get("query"), "document": document}
-    return {role: prompt for role, prompt in by_role.items() if prompt}
+    chosen = {
+        role: next((prompts[name] for name in names if prompts.get(name)), "") for role, names in PROMPT_NAMES.items()
+    }
+    return {role: prompt for role, prompt in chosen.items() if prompt}
 
 
 # Tokenizer
@@ -250,6 +251,10 @@ def _weight_files(folder: Path) -> list[Path]:
     raise ModelError(f"no weights in {folder}: expected model.safetensors or pytorch_model.bin")
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
 def _read_weights(files: Sequence[Path]) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
     for path in files:
@@ -258,8 +263,10 @@ def _read_weights(files: Sequence[Path]) -> dict[str, Tensor]:
                 weights |= load_file(path)
             else:
                 weights |= torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
-            raise ModelError(f"can't read the weights in {path}: {error}") from error
+        except UnpicklingError as error:
+            raise ModelError(f"can't read the weights in {path}: it is damaged, or holds more than weights") from error
+        except (OSError, SafetensorError, RuntimeError, EOFError) as error:
+            raise ModelError(f"can't read the weights in {path}: {_first_line(error)}") from error
     return weights
 
 
@@ -271,7 +278,8 @@ def _build_trunk(folder: Path, config: Settings, weight_files: Sequence[Path]) -
     try:
         model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"transformers can't load {folder} ({config.get('model_type')}): {error}") from error
+        model_type = config.get("model_type", "no model_type")
+        raise ModelError(f"transformers can't load {folder} ({model_type}): {_first_line(error)}") from error
     if model.config.is_encoder_decoder:
         model = model.get_encoder()
     positions = getattr(model.config, "max_position_embeddings", None) or 512
