@@ -7,7 +7,7 @@ from tolman.corpus.pairs import heads_and_bodies, lead
     ("text", "expected"),
     [
         ("The cat sat on the mat. Then it left.", "The cat sat on the mat."),
-        ("Hi. one two three four five six seven eight nine", "Hi. one two three four five six seven"),
+        ("Hello. One two three four five six seven eight nine", "Hello. One two three four five six seven"),
         (" ".join(f"w{i}" for i in range(40)), "w0 w1 w2 w3 w4 w5 w6 w7"),
         ("これは日本語の文です。次の文。", "これは日本語の文です。"),
         ("...", ""),

@@ -163,8 +163,8 @@ class Made:
     parents: tuple[str, ...]
 
 
-class _Maker:
-    """One run of `learn`, up to the encoder and its settings."""
+class Maker:
+    """One run of `learn`, up to the encoder and its settings: all but building the space."""
 
     def __init__(
         self, corpus: Corpus, plan: Plan, *, seconds: float, seed: int, workshop: Path, progress: Progress

@@ -57,7 +57,7 @@ class ScratchRecipe:
     rate: float
     temperature: float
     heads_share: float = 0.5
-    query_dropout: float = 0.1
+    query_dropout: float = 0.0
     document_dropout: float = 0.6
 
     @classmethod

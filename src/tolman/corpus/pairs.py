@@ -1,27 +1,31 @@
-"""What a document announces itself with, where nobody gave it a title."""
+"""Pairs that belong together, given away free by the structure of documents: what a learner learns from without labels.
 
-import re
+Here are those that are visible in the text; spans of tokens are drawn in `tolman.objectives.contrastive`.
+"""
 
-from tolman.corpus.passages import Span, sentences
+from collections.abc import Sequence
+from itertools import islice
 
-_FEWEST_WORDS, _MOST_WORDS, _FALLBACK_WORDS = 4, 25, 8
-# Scripts without spaces: two characters are about a word.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{1,2}|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+from tolman.corpus.passages import Span, iterate_sentences, words
+
+_LEAD_WORDS = (4, 25)  # a sentence that can stand for a title
+_LEAD_FALLBACK = 8  # words, where the first sentence can't
+_BEGINNING = 4_096  # characters
 
 
 def lead(text: str) -> Span:
-    """The first sentence of 4 to 25 words if the text begins with one, else its first 8 words."""
-    first = next(iter(sentences(text)), (0, 0))
-    if _FEWEST_WORDS <= len(_WORD.findall(text, *first)) <= _MOST_WORDS:
-        return first
-    words = [match.span() for _, match in zip(range(_FALLBACK_WORDS), _WORD.finditer(text), strict=False)]
-    return (words[0][0], words[-1][1]) if words else (0, 0)
+    """What a document without a title announces itself with: its first sentence if of 4 to 25 words, else 8 words."""
+    for start, end in islice(iterate_sentences(text), 1):
+        if _LEAD_WORDS[0] <= len(words(text[start:end])) <= _LEAD_WORDS[1]:
+            return start, end
+    found = words(text[:_BEGINNING])[:_LEAD_FALLBACK]
+    return (found[0][0], found[-1][1]) if found else (0, 0)
 
 
-def heads_and_bodies(titles: list[str], texts: list[str]) -> tuple[list[str], list[str], str]:
-    """The pairs that a corpus gives away for free, and what they are.
+def heads_and_bodies(titles: Sequence[str], texts: Sequence[str]) -> tuple[list[str], list[str], str]:
+    """The pairs of a corpus, and what they are.
 
-    (title, body) where at least half of the documents have a title, and then only of those; else (first sentence, rest).
+    (title, body) of those with a title where they are at least half; else (first sentence, rest).
     """
     titled = [(title, text) for title, text in zip(titles, texts, strict=True) if title]
     if len(titled) >= len(texts) / 2:

@@ -52,7 +52,7 @@ class Contrastive:
     sources: Sequence[tuple[float, PairSource]]
     prefixes: Sequence[int]
     temperature: float = 0.08
-    query_dropout: float = 0.1
+    query_dropout: float = 0.0
     document_dropout: float = 0.6
 
     name = "contrastive"
