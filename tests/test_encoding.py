@@ -1,0 +1,171 @@
+import gzip
+import json
+from itertools import count
+
+import numpy as np
+import pytest
+from checkpoints import MAX_TOKENS, write_transformer
+from conftest import tree
+
+from tolman import encoding
+from tolman.encoding import encode_documents, encode_file, passages_of
+from tolman.errors import SourceError, StorageError
+from tolman.models.transformer import TransformerEncoder
+
+SENTENCES = [
+    "The cat sits on the mat.",
+    "A refund never arrived here.",
+    "Long words are rare in the mat.",
+    "A cat and a mat.",
+]
+LONG = "\n\n".join(" ".join(SENTENCES) for _ in range(6))
+DOCUMENTS = ["the cat", LONG, "", "refund " * 30, "the mat " * 40, "日本語のテキスト" * 3]
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return TransformerEncoder.load(write_transformer(tmp_path_factory.mktemp("models") / "m"), precision="float32")
+
+
+def test_passages_fit_and_cover_every_word(encoder):
+    spans = passages_of(encoder, DOCUMENTS)
+    assert [len(cuts) > 1 for cuts in spans] == [False, True, False, False, True, False]
+    for text, cuts in zip(DOCUMENTS, spans, strict=True):
+        passages = [text[start:end] for start, end in cuts]
+        assert all(tokens <= MAX_TOKENS - 2 for tokens in encoder.count_tokens(passages))
+        assert not cuts or "".join(passages).replace(" ", "").replace("\n", "") == "".join(text.split())
+
+
+def test_a_document_is_its_vector_or_the_sum_of_its_passages(encoder):
+    encoded = encode_documents(encoder, DOCUMENTS)
+    for row, (text, cuts) in enumerate(zip(DOCUMENTS, encoded.passage_spans, strict=True)):
+        passages_PD = encoded.passage_vectors_PD[encoded.passage_rows_P == row]
+        np.testing.assert_allclose(passages_PD, encoder.encode([text[s:e] for s, e in cuts]), atol=1e-6)
+        total = passages_PD.sum(axis=0) if cuts else encoder.encode([text])[0]
+        np.testing.assert_allclose(encoded.vectors_ND[row], total / np.linalg.norm(total), atol=1e-6)
+
+
+def test_windows_change_nothing(encoder, monkeypatch):
+    expected = encode_documents(encoder, DOCUMENTS)
+    monkeypatch.setattr(encoding, "WINDOW_TEXTS", 2)
+    got = encode_documents(encoder, DOCUMENTS)
+    np.testing.assert_allclose(got.vectors_ND, expected.vectors_ND, atol=1e-6)
+    np.testing.assert_allclose(got.passage_vectors_PD, expected.passage_vectors_PD, atol=1e-6)
+    np.testing.assert_array_equal(got.passage_rows_P, expected.passage_rows_P)
+    assert got.passage_spans == expected.passage_spans
+
+
+def test_no_documents(encoder):
+    encoded = encode_documents(encoder, [])
+    assert encoded.vectors_ND.shape == encoded.passage_vectors_PD.shape == (0, encoder.dim)
+
+
+def test_lines_of_a_text_file(encoder, tmp_path):
+    (tmp_path / "texts.txt").write_text("the cat\r\n\nÜnïcödé\u2028mat\nrefund", encoding="utf-8")
+    assert encode_file(encoder, tmp_path / "texts.txt", tmp_path / "out.npy") == (4, encoder.dim)
+    vectors_ND = np.load(tmp_path / "out.npy")
+    assert vectors_ND.dtype == np.float32
+    np.testing.assert_allclose(vectors_ND, encoder.encode(["the cat", "", "Ünïcödé\u2028mat", "refund"]), atol=1e-6)
+    assert {path.name for path in tmp_path.iterdir()} == {"texts.txt", "out.npy"}
+
+
+def test_rows_of_a_jsonl_file(encoder, tmp_path):
+    rows = [{"title": "Cat", "text": "the mat"}, {"text": LONG}, {"text": "half \ud83d a pair", "title": None}]
+    with gzip.open(tmp_path / "texts.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write("\n\n".join(json.dumps(row) for row in rows))
+    encode_file(encoder, tmp_path / "texts.jsonl.gz", tmp_path / "out.npy")
+    expected = encode_documents(encoder, ["Cat\nthe mat", LONG, "half \ufffd a pair"]).vectors_ND
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
+
+
+class Killed(BaseException):
+    """Nobody catches it, as nobody catches a kill."""
+
+
+class Mortal:
+    """An encoder that is killed at its nth call."""
+
+    def __init__(self, encoder, calls):
+        self.encoder, self.calls, self.encoded = encoder, count(1), 0
+        self.last = calls
+
+    def __getattr__(self, name):
+        return getattr(self.encoder, name)
+
+    def encode(self, texts, role="document"):
+        if next(self.calls) == self.last:
+            raise Killed
+        self.encoded += len(texts)
+        return self.encoder.encode(texts, role)
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "WINDOW_TEXTS", 3)
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(f"the cat {'and the mat ' * (i % 5)}" for i in range(20)))
+    return path
+
+
+@pytest.mark.parametrize("role", ["document", "query"])
+def test_a_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(encoder, source, tmp_path, role):
+    encode_file(encoder, source, tmp_path / "whole.npy", role)
+    with pytest.raises(Killed):
+        encode_file(Mortal(encoder, 4), source, tmp_path / "out.npy", role)
+    assert not (tmp_path / "out.npy").exists()
+    with (tmp_path / "out.npy.partial").open("ab") as file:
+        file.write(b"half a window that the journal doesn't count")
+    second = Mortal(encoder, 0)
+    assert encode_file(second, source, tmp_path / "out.npy", role) == (20, encoder.dim)
+    assert second.encoded == 20 - 9
+    assert (tmp_path / "out.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"texts.txt", "out.npy", "whole.npy"}
+
+
+@pytest.mark.parametrize("change", ["input", "role", "journal"])
+def test_what_belongs_to_another_run_is_not_resumed(encoder, source, tmp_path, change):
+    with pytest.raises(Killed):
+        encode_file(Mortal(encoder, 4), source, tmp_path / "out.npy")
+    if change == "input":
+        source.write_text(source.read_text().replace("cat", "mat"))
+    if change == "journal":
+        (tmp_path / "out.npy.partial.json").write_text("{half")
+    second = Mortal(encoder, 0)
+    encode_file(second, source, tmp_path / "out.npy", "query" if change == "role" else "document")
+    assert second.encoded == 20
+
+
+def refused(encoder, folder, name, error, message):
+    before = tree(folder)
+    with pytest.raises(error, match=message):
+        encode_file(encoder, folder / name, folder / "out.npy")
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.txt", b"", "holds no texts"),
+        ("empty.jsonl", b"\n\n", "holds no texts"),
+        ("bad.jsonl", b'{"text": "a"}\n{"text": ', r"bad\.jsonl, line 2: expected a JSON object"),
+        ("null.jsonl", b'{"text": null}\n', 'line 1: expected an object whose "text" is a string'),
+        ("list.jsonl", b"[1]\n", "line 1: expected an object"),
+        ("latin.txt", "Größe".encode("latin-1"), "isn't UTF-8"),
+        ("half.txt.gz", gzip.compress(b"the cat" * 99)[:-9], "can't read"),
+        ("texts.csv", b"text\na\n", r"expected a \.txt or \.jsonl file"),
+    ],
+)
+def test_sources_that_are_refused(encoder, tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    refused(encoder, tmp_path, name, SourceError, message)
+
+
+def test_a_missing_source(encoder, tmp_path):
+    refused(encoder, tmp_path, "none.txt", SourceError, "can't read")
+
+
+def test_an_output_that_can_not_be_written(encoder, source, tmp_path):
+    with pytest.raises(StorageError, match="it is a folder"):
+        encode_file(encoder, source, tmp_path)
+    with pytest.raises(StorageError, match="can't write"):
+        encode_file(encoder, source, tmp_path / "no" / "such" / "out.npy")
