@@ -205,8 +205,7 @@ def _together(
     space: "LatentSpace", query_D: Floats, dense: tuple[Ints, Floats], lexical: tuple[Ints, Floats], k: int
 ) -> Ranking:
     """Both kinds of candidates under one score."""
-    settings = space.description.search
-    ranking = HybridRanking(settings.lexical_weight, **settings.normalisation)
+    ranking = HybridRanking(space.description.search.lexical_weight)
     positions_M = np.union1d(dense[0], lexical[0])
     cosines_M = space.index.cosines(query_D, positions_M)
     bm25_M = np.zeros(len(positions_M), np.float32)

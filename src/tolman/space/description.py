@@ -56,14 +56,12 @@ class SearchSettings:
     """How the space is searched unless the caller says otherwise; fitted when it was learned.
 
     Attributes:
-        lexical_weight: of BM25 in hybrid search, beside 1 for the cosine; 0: BM25 isn't even run.
-        normalisation: arguments of `tolman.ranking.HybridRanking`.
+        lexical_weight: of BM25 in hybrid search, see `tolman.ranking`; 0: BM25 isn't even run.
         confidence: what `tolman.confidence.Confidence.to_json` wrote; None: hits have no confidence.
         index: "auto", or the kind of dense index.
     """
 
-    lexical_weight: float = 0.5
-    normalisation: Mapping[str, float] = field(default_factory=dict)
+    lexical_weight: float = 0.1
     confidence: Mapping[str, Any] | None = None
     index: str = "auto"
 

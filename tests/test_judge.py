@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from tolman.judge import FEWEST_QUESTIONS, MOST_QUESTIONS, Pool, set_exam
+
+WORDS = "river bank loan engine wing storm harvest violin copper lemon glacier senate".split()
+
+
+def story(i, title):
+    """A text of several sentences that repeats its title at the start of every other document."""
+    generator = np.random.default_rng(i)
+    body = " ".join(
+        f"Sentence {i} {n} about the {' and the '.join(generator.choice(WORDS, 4))}." for n in range(4)
+    )
+    return f"{title}. {body}" if i % 2 else body
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    titles = [f"The {WORDS[i % 12]} of number {i}" for i in range(120)]
+    titles[7] = titles[8] = "Re: the same thread"
+    return titles, [story(i, t) for i, t in enumerate(titles)]
+
+
+def test_what_is_asked_is_gone(corpus):
+    titles, texts = corpus
+    exam = set_exam(titles, texts, seed=0)
+    assert FEWEST_QUESTIONS <= len(exam) <= 30
+    for question, row, sentence in zip(exam.questions, exam.answers, exam.sentences, strict=True):
+        assert question == titles[row]
+        assert exam.titles[row] == ""
+        assert question.lower() not in exam.texts[row].lower()
+        assert sentence and sentence not in exam.texts[row]
+    others = set(range(120)) - set(exam.answers.tolist())
+    assert all(exam.titles[row] == titles[row] and exam.texts[row] == texts[row] for row in others)
+
+
+def test_a_title_on_two_documents_is_never_asked(corpus):
+    for seed in range(5):
+        assert not {7, 8} & set(set_exam(*corpus, seed=seed).answers.tolist())
+
+
+def test_without_titles_the_lead_is_asked(corpus):
+    _, texts = corpus
+    exam = set_exam([""] * len(texts), texts, seed=0)
+    for question, row in zip(exam.questions, exam.answers, strict=True):
+        assert texts[row].startswith(question)
+        assert not exam.texts[row].startswith(question)
+
+
+def test_seeds_differ_and_repeat(corpus):
+    assert set_exam(*corpus, seed=1).questions == set_exam(*corpus, seed=1).questions
+    assert set_exam(*corpus, seed=1).questions != set_exam(*corpus, seed=2).questions
+
+
+def test_few_documents_give_no_questions():
+    exam = set_exam(["a b"] * 5, ["too short"] * 5, seed=0)
+    assert len(exam) == 0
+    assert exam.titles == ["a b"] * 5
+
+
+def test_many_documents_give_the_most_questions():
+    titles = [f"title number {i}" for i in range(2_000)]
+    assert len(set_exam(titles, [story(i, "") for i in range(2_000)], seed=0)) == MOST_QUESTIONS
+
+
+def test_the_pool_begins_with_the_answers(corpus):
+    exam = set_exam(*corpus, seed=0)
+    pool = exam.pool(60, seed=0)
+    assert len(pool.contents) == 60
+    assert len(set(pool.rows.tolist())) == 60
+    np.testing.assert_array_equal(pool.rows[: len(exam)], exam.answers)
+    assert pool.contents[0] == exam.contents[exam.answers[0]]
+
+
+def test_twins_are_found_and_left_unranked():
+    texts = [f"{story(i, '')} {WORDS[i % 12] * 2}" for i in range(100)]
+    titles = [f"title number {i}" for i in range(100)]
+    exam = set_exam(titles, texts, seed=0)
+    asked = int(exam.answers[0])
+    other = next(i for i in range(100) if i not in exam.answers)
+    exam.texts[other] = exam.texts[asked]
+    exam.titles[other] = ""
+    pool = exam.pool(100, seed=0)
+    twin = int(np.flatnonzero(pool.rows == other)[0])
+    assert pool.twins[0, twin]
+    assert not pool.twins[0, 0]
+    scores = np.zeros((len(exam), 100), np.float32)
+    scores[0, twin], scores[0, 0] = 2.0, 1.0
+    assert pool.grade_scores(scores)[0] == 1.0
+
+
+def test_grades_are_ndcg_with_one_right_answer():
+    pool = Pool(np.arange(12), [""] * 12, ["q"] * 3, np.zeros((3, 12), bool))
+    scores = np.tile(-np.arange(12.0, dtype=np.float32), (3, 1))  # right answers at ranks 1, 2, 3
+    np.testing.assert_allclose(pool.grade_scores(scores), [1, 1 / np.log2(3), 0.5], rtol=1e-6)
+    assert pool.grade_scores(-scores).tolist() == [0, 0, pytest.approx(1 / np.log2(11))]
+
+
+def test_a_collapsed_space_is_not_rewarded():
+    pool = Pool(np.arange(100), [""] * 100, ["q"] * 5, np.zeros((5, 100), bool))
+    assert pool.grade_scores(np.ones((5, 100), np.float32)).max() == 0

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from tolman.errors import BudgetError
+from tolman.judge import set_exam
+from tolman.progress import Silent
+from tolman.scratch import ScratchRecipe, learn_scratch
+
+TOPICS = {
+    "river": "water flows past the muddy bank where herons fish and reeds grow".split(),
+    "money": "loans rates credit and interest are paid at the counter by clients".split(),
+    "music": "violins cellos and drums play a slow melody in the old concert hall".split(),
+}
+
+
+def corpus(documents=150, titled=True):
+    generator = np.random.default_rng(0)
+    titles, texts = [], []
+    for i in range(documents):
+        topic, words = list(TOPICS.items())[i % 3]
+        chosen = generator.choice(words, 5)
+        titles.append(f"{topic} {chosen[0]} {i}" if titled else "")
+        body = [f"Of {topic} {' '.join(generator.choice(words, 6))} {i}." for _ in range(5)]
+        texts.append(" ".join(body))
+    return titles, texts
+
+
+def learn(titles, texts, **options):
+    exam = set_exam(titles, texts, seed=0)
+    pool = exam.pool(100, seed=0) if len(exam) else None
+    arguments = {"seconds": 30.0, "seed": 0, "corpus": "c", "checkpoint": None, "progress": Silent()} | options
+    return learn_scratch(exam, pool, **arguments)
+
+
+def nearest_share(encoder, texts):
+    """How often a document's nearest neighbour is of its topic."""
+    vectors = encoder.encode(texts)
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -1)
+    return np.mean(cosines.argmax(1) % 3 == np.arange(len(texts)) % 3)
+
+
+@pytest.mark.parametrize("titled", [True, False])
+def test_it_learns_topics_with_and_without_titles(titled):
+    titles, texts = corpus(titled=titled)
+    learned = learn(titles, texts)
+    assert nearest_share(learned.encoder, texts) > 0.9
+    assert learned.quality[learned.chosen] == max(learned.quality.values())
+
+
+def test_two_runs_are_equal():
+    one, two = (learn(*corpus()) for _ in range(2))
+    assert one.encoder.fingerprint == two.encoder.fingerprint
+    assert one.run.steps == two.run.steps == one.recipe.steps
+
+
+def test_without_the_objective_the_start_comes_back():
+    learned = learn(*corpus(), contrastive=False)
+    assert learned.run is None
+    assert learned.chosen == "start"
+    assert nearest_share(learned.encoder, corpus()[1]) > 0.9
+
+
+def test_what_diverges_is_not_returned():
+    wild = ScratchRecipe.derive(150)
+    wild = type(wild)(**{**wild.__dict__, "rate": 1e6})
+    learned = learn(*corpus(), recipe=wild)
+    assert learned.quality["start"] >= learned.quality["learned"] or learned.chosen == "learned"
+    assert np.isfinite(learned.encoder.encode(corpus()[1])).all()
+
+
+def test_two_documents_are_enough():
+    learned = learn(["", ""], ["one document about rivers", "another about money"])
+    assert np.isfinite(learned.encoder.encode(["rivers"])).all()
+
+
+def test_a_budget_that_is_over_before_it_begins():
+    with pytest.raises(BudgetError, match="--budget"):
+        learn(*corpus(), seconds=1e-6)
+
+
+def test_sizes_are_dimensions():
+    assert [ScratchRecipe.derive(5_000, size).dim for size in ("tiny", "small", "base", None)] == [128, 256, 512, 512]
+    assert ScratchRecipe.derive(500).dim == 256

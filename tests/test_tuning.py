@@ -1,0 +1,52 @@
+import numpy as np
+
+from tolman.judge import Pool
+from tolman.ranking import HybridRanking
+from tolman.tuning import best_weight, bm25_scores, choose_blend, choose_lexical_weight
+
+Q, N = 60, 200
+
+
+def pool():
+    return Pool(np.arange(N), [f"document {i} about thing{i}" for i in range(N)], ["q"] * Q, np.zeros((Q, N), bool))
+
+
+def scores(clarity, seed):
+    generator = np.random.default_rng(seed)
+    noise = generator.normal(0, 0.1, (Q, N)).astype(np.float32)
+    noise[np.arange(Q), np.arange(Q)] += clarity
+    return noise
+
+
+def test_a_useless_encoder_gets_no_weight():
+    assert choose_blend(pool(), scores(0.3, 0), scores(0.0, 1) * 3).weight == 0.0
+
+
+def test_a_better_encoder_gets_more_weight():
+    assert choose_blend(pool(), scores(0.05, 0), scores(0.6, 1)).weight == 2.0
+
+
+def test_noise_does_not_move_the_default():
+    grades = {0.0: np.array([1, 0, 1, 0.5]), 0.5: np.array([0.9, 0.1, 1, 0.5])}
+    assert best_weight({k: v.astype(np.float32) for k, v in grades.items()}, default=0.5).weight == 0.5
+
+
+def test_lexical_weight_may_be_zero_and_may_be_large():
+    good, bad = scores(0.5, 0), np.maximum(scores(0.0, 1), 0) * 30
+    assert choose_lexical_weight(pool(), good, bad).weight <= 0.1
+    assert choose_lexical_weight(pool(), scores(0.02, 2), np.maximum(scores(0.5, 3), 0) * 30).weight >= 0.4
+
+
+def test_hybrid_is_the_sum_it_says():
+    ranking = HybridRanking(0.5)
+    np.testing.assert_allclose(ranking.score(np.array([0.2, 0.4]), np.array([10.0, 5.0])), [0.7, 0.65])
+    np.testing.assert_allclose(ranking.score(np.array([0.2, 0.4]), np.zeros(2)), [0.2, 0.4])
+
+
+def test_bm25_scores_are_those_of_the_search_engine():
+    contents = ["the river bank is wet", "money in the bank", "a violin sings", "rivers and banks"] * 3
+    asked = Pool(np.arange(12), contents, ["bank money", "violin"], np.zeros((2, 12), bool))
+    found = bm25_scores(asked, None)
+    assert found.shape == (2, 12)
+    assert found[0].argmax() % 4 == 1
+    assert set(np.flatnonzero(found[1] > 0) % 4) == {2}
