@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 import tolman
 from tolman.cli import app

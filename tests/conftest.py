@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 TICKETS = Path(__file__).parents[1] / "examples" / "tickets.csv"
 

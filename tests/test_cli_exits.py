@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from click.exceptions import Exit
+from click.testing import CliRunner
 
 from tolman.cli.exits import Verbs
 from tolman.errors import QueryError, SpaceMismatch, TolmanError
@@ -15,14 +15,11 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "TOLMAN
 
 
 def run_raising(error: BaseException) -> tuple[int, str, str]:
-    app = typer.Typer(cls=Verbs, rich_markup_mode=None)
+    app = Verbs()
 
     @app.command()
     def fail() -> None:
         raise error
-
-    @app.command()
-    def other() -> None: ...
 
     outcome = CliRunner().invoke(app, ["fail"])
     assert isinstance(outcome.exception, SystemExit | None), outcome.exception
@@ -42,7 +39,7 @@ def run_raising(error: BaseException) -> tuple[int, str, str]:
         (OSError(errno.ENOSPC, "x", "f.bin"), 1, "error: the disk said no space left: f.bin\n"),
         (PermissionError(errno.EACCES, "x", "f.bin"), 1, "error: the disk said not permitted: f.bin\n"),
         (KeyboardInterrupt(), 130, "error: interrupted; what was committed is kept\n"),
-        (typer.Exit(5), 5, ""),
+        (Exit(5), 5, ""),
     ],
 )
 def test_an_error_is_one_line_and_a_code(

@@ -4,9 +4,8 @@ One file a verb family. What takes long to import waits until a verb needs it, s
 """
 
 import sys
-from typing import Annotated
 
-import typer
+import click
 
 from tolman import __version__
 from tolman.cli.cold_start import import_arrow_without_pandas
@@ -19,30 +18,10 @@ from tolman.cli.learn import learn
 from tolman.cli.models import models
 from tolman.cli.search import search
 
-app = typer.Typer(
-    cls=Verbs,
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-for verb in (learn, add, remove, search, encode, evaluate, info):
-    app.command()(verb)
-app.add_typer(models, name="models")
 
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"tolman {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def tolman(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="tolman %(version)s")
+def app() -> None:
     """One latent space you own: learned on your text, kept in one folder, used for everything.
 
     \b
@@ -55,10 +34,14 @@ def tolman(
     """
 
 
+for verb in (learn, add, remove, search, encode, evaluate, info, models):
+    app.add_command(verb)
+
+
 def main() -> None:
     """Run the command line on this process's arguments, and exit."""
     if not debugging():
         sys.excepthook = report_bug
-    if sys.argv[1:2] == ["search"] and "--help" not in sys.argv:
+    if sys.argv[1:2] == ["search"]:
         import_arrow_without_pandas()
-    typer.main.get_command(app)(prog_name="tolman")
+    app(prog_name="tolman")

@@ -1,27 +1,25 @@
 """tolman encode"""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from tolman.cli.parameters import PATH
 from tolman.cli.watching import progress_on_stderr
 
 
-def encode(
-    encoder: Annotated[
-        str, typer.Argument(metavar="SPACE|ENCODER", help="A space, a model folder, minilm or a hub id.")
-    ],
-    texts: Annotated[
-        Path, typer.Argument(metavar="FILE", help=".txt with one text a line, or .jsonl with `text` (and `title`).")
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.npy", help="Where to write.")],
-    query: Annotated[bool, typer.Option("--query", help="Encode as queries, not as documents.")] = False,
-) -> None:
+@click.command()
+@click.argument("encoder", metavar="SPACE|ENCODER")
+@click.argument("texts", metavar="FILE", type=PATH)
+@click.option("-o", "--output", metavar="OUT.npy", type=PATH, required=True, help="Where to write.")
+@click.option("--query", is_flag=True, help="Encode as queries, not as documents.")
+def encode(encoder: str, texts: Path, *, output: Path, query: bool) -> None:
     """Write the vectors of many texts.
 
-    Unit vectors, float32 (N, D), one row a text, in order. Memory doesn't grow with the file. A run that was
-    killed goes on where it stopped.
+    Unit vectors, float32 (N, D), one row a text, in order. FILE is a .txt with one text a line, or a .jsonl with `text`
+    (and `title`). ENCODER is a model folder, minilm or a hub id.
+
+    Memory doesn't grow with the file. A run that was killed goes on where it stopped.
 
     \b
     Example:
@@ -35,4 +33,4 @@ def encode(
         inside = Path(encoder) / "encoder"
         folder = inside if inside.is_dir() else resolve_base(encoder, progress)
         rows, dim = encode_file(load_encoder(folder), texts, output, "query" if query else "document", progress)
-    typer.echo(f"{output}: {rows:,} x {dim} float32")
+    click.echo(f"{output}: {rows:,} x {dim} float32")

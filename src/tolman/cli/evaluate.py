@@ -1,22 +1,23 @@
 """tolman evaluate"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tolman.cli.printing import JsonOption, print_columns, print_json
+from tolman.cli.parameters import PATH, json_option, space_argument
+from tolman.cli.printing import print_columns, print_json
 
 if TYPE_CHECKING:
     from tolman.evaluation import Estimate
 
 
-def evaluate(
-    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A folder that `tolman learn` wrote.")],
-    queries: Annotated[Path, typer.Option(metavar="FILE", help="A .jsonl of `_id` and `text`.")],
-    qrels: Annotated[Path, typer.Option(metavar="FILE", help="A .tsv of query id, document id, judgment.")],
-    json: JsonOption = False,
-) -> None:
+@click.command()
+@space_argument
+@click.option("--queries", metavar="FILE", type=PATH, required=True, help="A .jsonl of `_id` and `text`.")
+@click.option("--qrels", metavar="FILE", type=PATH, required=True, help="A .tsv of query id, document id, judgment.")
+@json_option
+def evaluate(space: Path, *, queries: Path, qrels: Path, json: bool) -> None:
     """Measure search on queries with known answers.
 
     In every mode, BM25 (lexical) beside the others.
@@ -33,13 +34,13 @@ def evaluate(
         print_json(found.to_json())
         return
     if found.missing:
-        typer.echo(f"{len(found.missing):,} judged documents are not in the space; they count as not found", err=True)
+        click.echo(f"{len(found.missing):,} judged documents are not in the space; they count as not found", err=True)
     rows = [["", "nDCG@10", "recall@10", "recall@100", "MRR@10"]]
     for mode, quality in found.modes.items():
         measures = (quality.ndcg_10, quality.recall_10, quality.recall_100, quality.mrr_10)
         rows.append([mode, *map(_show, measures)])
     print_columns(rows)
-    typer.echo(f"{found.queries:,} queries, {found.documents:,} documents; in brackets 95 % intervals over queries")
+    click.echo(f"{found.queries:,} queries, {found.documents:,} documents; in brackets 95 % intervals over queries")
 
 
 def _show(estimate: "Estimate") -> str:

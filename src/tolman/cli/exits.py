@@ -1,13 +1,11 @@
-"""How a verb ends: 0 done, 1 a clear line, 2 wrong usage (typer's own), 130 interrupted."""
+"""How a verb ends: 0 done, 1 a clear line, 2 wrong usage (click's own), 130 interrupted."""
 
 import errno
 import os
 import sys
 from types import TracebackType
-from typing import Any
 
-import typer
-from typer.core import TyperGroup
+import click
 
 from tolman.errors import TolmanError
 
@@ -19,10 +17,14 @@ DISK_ERRORS = {
 }
 
 
-class Verbs(TyperGroup):
-    """The group of all verbs. Turns what they raise into one line on stderr and an exit code."""
+class Verbs(click.Group):
+    """The group of all verbs, in the order they were added. Turns what they raise into one line and an exit code."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names for --help."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> object:
         """Run the chosen verb; under TOLMAN_DEBUG=1 let errors through with their tracebacks."""
         if debugging():
             return super().invoke(ctx)
@@ -30,15 +32,15 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             _complain("interrupted; what was committed is kept")
-            raise typer.Exit(130) from None
+            ctx.exit(130)
         except TolmanError as error:
             _complain(str(error))
-            raise typer.Exit(1) from None
+            ctx.exit(1)
         except OSError as error:
             if error.errno not in DISK_ERRORS:
                 raise
             _complain(f"the disk said {DISK_ERRORS[error.errno]}{f': {error.filename}' if error.filename else ''}")
-            raise typer.Exit(1) from None
+            ctx.exit(1)
 
 
 def debugging() -> bool:

@@ -1,28 +1,21 @@
 """tolman add, tolman remove"""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from tolman.cli.learn import IdOption, LabelOption, SourceArgument, TextOption, TitleOption
+from tolman.cli.parameters import column_options, space_argument
 from tolman.cli.watching import progress_on_stderr
 
-SpaceArgument = Annotated[Path, typer.Argument(metavar="SPACE", help="A folder that `tolman learn` wrote.")]
 
-
-def add(
-    space: SpaceArgument,
-    source: SourceArgument,
-    *,
-    text: TextOption = None,
-    title: TitleOption = None,
-    id: IdOption = None,
-    label: LabelOption = None,
-) -> None:
+@click.command()
+@space_argument
+@click.argument("source")
+@column_options
+def add(space: Path, source: str, *, text: str | None, title: str | None, id: str | None, label: str | None) -> None:
     """Add or update documents, without learning anew.
 
-    A document whose id the space already holds replaces the old one.
+    SOURCE is anything that `tolman learn` reads. A document whose id SPACE already holds replaces the old one.
 
     \b
     Example:
@@ -32,16 +25,16 @@ def add(
 
     with progress_on_stderr() as progress:
         report = open_space(space).add(source, progress=progress, text=text, title=title, id=id, label=label)
-    typer.echo(f"{space}: {report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged")
+    click.echo(f"{space}: {report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged")
 
 
-def remove(
-    space: SpaceArgument,
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids of documents.")],
-) -> None:
+@click.command()
+@space_argument
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+def remove(space: Path, ids: tuple[str, ...]) -> None:
     """Remove documents by their ids.
 
-    Ids that the space doesn't hold are passed over.
+    Ids that SPACE doesn't hold are passed over.
 
     \b
     Example:
@@ -51,5 +44,5 @@ def remove(
 
     removed, asked = open_space(space).remove(ids), len(set(ids))
     if removed < asked:
-        typer.echo(f"{asked - removed:,} ids are not in {space}", err=True)
-    typer.echo(f"{space}: {removed:,} removed")
+        click.echo(f"{asked - removed:,} ids are not in {space}", err=True)
+    click.echo(f"{space}: {removed:,} removed")

@@ -1,20 +1,21 @@
 """tolman info"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from tolman.cli.printing import JsonOption, print_columns, print_json
+from tolman.cli.parameters import json_option, space_argument
+from tolman.cli.printing import print_columns, print_json
 
 if TYPE_CHECKING:
     from tolman.space.space import LatentSpace
 
 
-def info(
-    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A folder that `tolman learn` wrote.")],
-    json: JsonOption = False,
-) -> None:
+@click.command()
+@space_argument
+@json_option
+def info(space: Path, *, json: bool) -> None:
     """Show what a space holds and how good it is.
 
     Also how it was learned, what that cost, and the versions that can be opened.
@@ -53,6 +54,6 @@ def print_info(space: "LatentSpace") -> None:
         *(show_cost(Cost.from_json(description.cost)).items() if description.cost else ()),
     ]
     print_columns(rows)
-    typer.echo("\nversion  documents  when")
+    click.echo("\nversion  documents  when")
     for version in space.versions():
-        typer.echo(f"{version.version:7d}  {version.documents:9,d}  {version.when:%Y-%m-%d %H:%M:%S}")
+        click.echo(f"{version.version:7d}  {version.documents:9,d}  {version.when:%Y-%m-%d %H:%M:%S}")

@@ -1,58 +1,51 @@
 """tolman learn"""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from tolman.cli.parameters import PATH, column_options
 from tolman.cli.watching import progress_on_stderr
 
-SourceArgument: TypeAlias = Annotated[
-    str,
-    typer.Argument(
-        metavar="SOURCE",
-        help="A .jsonl .csv .tsv .parquet .txt file (each also .gz), a folder of .txt .md .html .pdf .docx, "
-        "or python:stdlib / python:PACKAGE for the docstrings of installed Python code.",
-    ),
-]
-TextOption: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Where the text is.  [default: guessed]")
-]
-TitleOption: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Where the title is.  [default: guessed]")
-]
-IdOption: TypeAlias = Annotated[str | None, typer.Option(metavar="COLUMN", help="Where the id is.  [default: guessed]")]
-LabelOption: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Where a category is; never learned from, only measured with.")
-]
+if TYPE_CHECKING:
+    from tolman.scratch import Size
 
 
+@click.command()
+@click.argument("source")
+@click.option("-o", "--output", metavar="NAME.space", type=PATH, help="Where to write.  [default: named after SOURCE]")
+@column_options
+@click.option(
+    "--base",
+    default="scratch",
+    show_default=True,
+    help="scratch, minilm, a model folder or a hub id; scratch+minilm puts two side by side.",
+)
+@click.option("--objectives", metavar="LIST", help="What to learn by, with commas; none takes the base as it is.")
+@click.option("--size", type=click.Choice(["tiny", "small", "base"]), help="How big.  [default: by the corpus]")
+@click.option("--budget", metavar="TIME", default="60s", show_default=True, help="How long to learn: 60s, 5m, 2h.")
+@click.option("--seed", default=0, show_default=True, help="For repeatable runs.")
 def learn(
-    source: SourceArgument,
+    source: str,
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="NAME.space", help="Where to write.  [default: SOURCE's name]"),
-    ] = None,
-    text: TextOption = None,
-    title: TitleOption = None,
-    id: IdOption = None,
-    label: LabelOption = None,
-    base: Annotated[
-        str, typer.Option(metavar="BASE", help="scratch, minilm, scratch+minilm, a model folder or a hub id.")
-    ] = "scratch",
-    objectives: Annotated[
-        str | None, typer.Option(metavar="LIST", help="What to learn by, with commas; none takes the base as it is.")
-    ] = None,
-    size: Annotated[
-        Literal["tiny", "small", "base"] | None, typer.Option(help="How big.  [default: by the corpus]")
-    ] = None,
-    budget: Annotated[str, typer.Option(metavar="TIME", help="How long to learn: 60s, 5m, 2h.")] = "60s",
-    seed: Annotated[int, typer.Option(help="For repeatable runs.")] = 0,
+    output: Path | None,
+    text: str | None,
+    title: str | None,
+    id: str | None,
+    label: str | None,
+    base: str,
+    objectives: str | None,
+    size: "Size | None",
+    budget: str,
+    seed: int,
 ) -> None:
     """Learn a latent space from a pile of text.
 
-    Measures it, and writes it with its card into one folder. The base scratch needs no download.
+    SOURCE is a .jsonl .csv .tsv .parquet .txt file (each also .gz), a folder of .txt .md .html .pdf .docx, or
+    python:stdlib / python:PACKAGE for the docstrings of installed Python code.
+
+    Measures the space, and writes it with its card into one folder. The base scratch needs no download.
 
     \b
     Examples:
@@ -62,11 +55,10 @@ def learn(
     """
     from tolman.learning import learn as learn_space
 
-    path = output or default_output(source)
     with progress_on_stderr() as progress:
         space = learn_space(
             source,
-            path,
+            output or default_output(source),
             base=base,
             objectives=objectives,
             size=size,
@@ -78,7 +70,7 @@ def learn(
             label=label,
             progress=progress,
         )
-    typer.echo(f"{space.path}: {len(space):,} documents, {space.dim} dimensions")
+    click.echo(f"{space.path}: {len(space):,} documents, {space.dim} dimensions")
 
 
 def default_output(source: str) -> Path:

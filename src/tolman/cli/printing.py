@@ -2,20 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeAlias
+from typing import Any
 
-import typer
-
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+import click
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:
     """One JSON document; on one line without `indent`. Dates become text."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
+    click.echo(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
 
 
 def print_columns(rows: Sequence[Sequence[str]]) -> None:
     """Rows of cells as columns of equal width; the first row is the heading."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -6,39 +6,47 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from tolman.cli.printing import JsonOption, print_json
-
-Mode: TypeAlias = Literal["hybrid", "dense", "lexical"]
+from tolman.cli.parameters import PATH, json_option, space_argument
+from tolman.cli.printing import print_json
 
 if TYPE_CHECKING:
-    from tolman.search import Hit, SearchResult
+    from tolman.search import Hit, Mode, SearchResult
 
 
+@click.command()
+@space_argument
+@click.argument("query", required=False)
+@click.option("-k", default=10, show_default=True, help="How many hits.")
+@click.option(
+    "--mode",
+    type=click.Choice(["hybrid", "dense", "lexical"]),
+    default="hybrid",
+    show_default=True,
+    help="By meaning and words, by meaning, by words.",
+)
+@click.option("--where", metavar="SQL", help="Only documents whose metadata fulfils this.")
+@click.option("--queries", metavar="FILE", type=PATH, help="A .jsonl of `_id` and `text`: answer each.")
+@click.option("--version", metavar="N", type=int, help="Search an earlier version (see tolman info).")
+@json_option
 def search(
-    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A folder that `tolman learn` wrote.")],
-    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to look for.")] = None,
+    space: Path,
     *,
-    k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
-    mode: Annotated[Mode, typer.Option(help="By words and meaning, by meaning, by words.")] = "hybrid",
-    where: Annotated[
-        str | None, typer.Option(metavar="SQL", help="Only documents whose metadata fulfils this.")
-    ] = None,
-    queries: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A .jsonl of `_id` and `text`: answer each.")
-    ] = None,
-    version: Annotated[
-        int | None, typer.Option(metavar="N", help="Search an earlier version (see tolman info).")
-    ] = None,
-    json: JsonOption = False,
+    query: str | None,
+    k: int,
+    mode: "Mode",
+    where: str | None,
+    queries: Path | None,
+    version: int | None,
+    json: bool,
 ) -> None:
-    """Find the documents nearest to a query.
+    """Find the documents of SPACE nearest to QUERY.
 
-    The number after a hit is the probability that it is relevant, as calibrated when the space was learned. With
-    --queries and --json every query gives one line of JSON.
+    Each hit has a score, which sorts them, and the probability that it is relevant, as calibrated when the space was
+    learned. With --queries and --json every query gives one line of JSON.
 
     \b
     Examples:
@@ -56,52 +64,42 @@ def search(
 
         asked = read_queries(queries)
         results = open_space(space, version=version).search_many(list(asked.values()), k, mode=mode, where=where)
-        print_answers(asked, results, json)
+        print_answers(asked, results, json=json)
     else:
-        raise typer.BadParameter("give either a QUERY or --queries FILE", param_hint="QUERY")
+        raise click.UsageError("give either a QUERY or --queries FILE")
 
 
-def print_answers(names: Iterable[str], results: Iterable["SearchResult"], json: bool) -> None:
+def print_answers(names: Iterable[str], results: Iterable["SearchResult"], *, json: bool) -> None:
     """The result of each query under its name: JSON Lines, or blocks for people."""
     for name, result in zip(names, results, strict=True):
         if json:
             print_json({"_id": name, **as_json(result)}, indent=None)
         else:
-            typer.echo(f"{name}: {result.query}")
+            click.echo(f"{name}: {result.query}")
             print_result(result)
-            typer.echo()
+            click.echo()
 
 
 def as_json(result: "SearchResult") -> dict[str, Any]:
     """`result` as a mapping of plain values."""
-    return {
-        "query": result.query,
-        "mode": result.mode,
-        "relevant": result.relevant,
-        "hits": [asdict(hit) for hit in result],
-    }
+    hits = [asdict(hit) for hit in result]
+    return {"query": result.query, "mode": result.mode, "relevant": result.relevant, "hits": hits}
 
 
 def print_result(result: "SearchResult") -> None:
     """Hits for people: a line with the facts, under it the passage that matched."""
     if not len(result):
-        typer.echo("no document matches")
+        click.echo("no document matches")
         return
     if not result.relevant:
-        typer.echo("nothing relevant found; the nearest:")
+        click.echo("nothing relevant found; the nearest:")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
     for rank, hit in enumerate(result, start=1):
-        typer.echo(
-            f"{rank:3d}  {hit.score:.3f}  {_confidence(hit)}  {_bold(hit.title or hit.id)}"
-            + (f"  [{hit.id}]" if hit.title else "")
-        )
+        name = f"{click.style(hit.title, bold=True)}  [{hit.id}]" if hit.title else click.style(hit.id, bold=True)
+        click.echo(f"{rank:3d}  {hit.score:.3f}  {_confidence(hit)}  {name}")
         for line in textwrap.wrap(" ".join(hit.snippet.split()), width - 5, max_lines=2, placeholder=" ..."):
-            typer.echo(f"     {line}")
+            click.echo(f"     {line}")
 
 
 def _confidence(hit: "Hit") -> str:
     return "   -" if hit.confidence is None else f"{hit.confidence:4.0%}"
-
-
-def _bold(text: str) -> str:
-    return typer.style(text, bold=True) if sys.stdout.isatty() else text
