@@ -11,6 +11,15 @@ LOADING = {
     "blended": "SentenceTransformer({folder!r}, trust_remote_code=True)  # its module lies in the folder, read it",
     "transformer": "SentenceTransformer({folder!r})",
 }
+MEASURED_ON = ("questions", "documents", "confidence_calibration_error")
+MEASURES = {
+    "bm25": "words alone (BM25)",
+    "start": "the learned encoder at its start (LSA)",
+    "learned": "the learned encoder at its end",
+    "pretrained": "the pretrained encoder alone",
+    "dense": "the encoder of this space (meaning alone)",
+    "hybrid": "both, weighted as in this space",
+}
 LIMITS = {
     "static": (
         "It knows the words of this corpus. Words that never occur in it have no meaning here, nor does word order.",
@@ -72,7 +81,18 @@ def _encoder(description: SpaceDescription) -> str:
 
 
 def _quality(description: SpaceDescription) -> str:
-    return _section("Quality", _table(dict(flat(description.quality)))) if description.quality else ""
+    quality = dict(description.quality)
+    if not quality:
+        return _section("Quality", "Not measured: the corpus gave no questions to measure with.")
+    questions, documents, error = (quality.pop(name, None) for name in MEASURED_ON)
+    lines = [
+        f"nDCG@10 on {show_value(questions)} questions cut out of the corpus before anything was learned,",
+        f"each to be answered by its own document among {show_value(documents)}:\n",
+        _table({MEASURES.get(name, name): value for name, value in flat(quality)}),
+    ]
+    if error is not None:
+        lines.append(f"\nConfidence is off by {show_value(error)} in the mean (expected calibration error).")
+    return _section("Quality", "\n".join(lines))
 
 
 def _search(description: SpaceDescription) -> str:
