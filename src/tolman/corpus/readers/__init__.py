@@ -1,0 +1,1 @@
+"""One reader a file family: each turns a source into rows by column."""

@@ -1,0 +1,31 @@
+"""JSON Lines: one object a line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tolman.corpus.readers.lines import read_lines
+from tolman.corpus.readers.source import Source, by_column
+from tolman.errors import SourceError
+
+
+def open_jsonl(path: Path) -> Source:
+    """Objects, one a line; empty lines are passed over."""
+    notes: list[str] = []
+    return Source(str(path), by_column(_objects(path, notes)), "line", notes=notes)
+
+
+def _objects(path: Path, notes: list[str]) -> Iterator[tuple[int, dict[str, Any], int]]:
+    for number, line in read_lines(path, notes):
+        if line.isspace():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            raise SourceError(f"{path} line {number} isn't valid JSON: {reason}") from None
+        if not isinstance(value, dict):
+            kind = "an array" if isinstance(value, list) else "a single value"
+            raise SourceError(f"{path} line {number} holds {kind}: expected one JSON object a line")
+        yield number, value, len(line)
