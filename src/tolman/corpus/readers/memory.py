@@ -36,7 +36,7 @@ def open_arrow(table: Any) -> Source:
         raise SourceError(f"{name} can't be read as an Arrow table: {reason}") from None
     if not isinstance(reader.schema, pa.Schema):
         raise SourceError(f"{name} has no columns: expected a table")
-    return Source(name, arrow_rows(reader), "row", _known_roles(reader.schema))
+    return Source(name, arrow_rows(reader), "row", known_roles(reader.schema))
 
 
 def arrow_rows(batches: Iterable[pa.RecordBatch], start: int = 1) -> Iterator[Rows]:
@@ -65,7 +65,7 @@ def _without_index(table: Any) -> pa.RecordBatchReader | None:
         return pa.table(mixed).to_reader()
 
 
-def _known_roles(schema: pa.Schema) -> dict[str, str]:
+def known_roles(schema: pa.Schema) -> dict[str, str]:
     """Roles of the columns, if the table is one that a corpus or a space gave."""
     names = schema.names
     ours = {"id", "title", "text", "label", "duplicate_ids"} <= set(names)

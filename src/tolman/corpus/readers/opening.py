@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from tolman.corpus.readers.columnar import open_parquet
 from tolman.corpus.readers.delimited import open_csv, open_tsv
+from tolman.corpus.readers.folder import PAGE_READERS, open_folder, open_page
 from tolman.corpus.readers.jsonl import open_jsonl
 from tolman.corpus.readers.source import Source
+from tolman.corpus.readers.text import open_text
 from tolman.errors import SourceError
 
 # Extension -> reader of a file with many documents. Each is also read with .gz behind it.
@@ -14,6 +17,8 @@ READERS: dict[str, Callable[[Path], Source]] = {
     ".ndjson": open_jsonl,
     ".csv": open_csv,
     ".tsv": open_tsv,
+    ".parquet": open_parquet,
+    ".txt": open_text,
 }
 
 
@@ -23,10 +28,18 @@ def open_path(path: Path) -> Source:
     Raises:
         SourceError: nothing is there, or nothing that a reader knows.
     """
-    if not path.exists():
-        raise SourceError(f"there is no file or folder {path}")
-    extension = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
-    reader = READERS.get(extension.lower())
-    if reader is None:
-        raise SourceError(f"expected a file ending in {' '.join(READERS)} (each also .gz); got {path}")
-    return reader(path)
+    try:
+        if path.is_dir():
+            return open_folder(path)
+        if not path.exists():
+            raise SourceError(f"there is no file or folder {path}")
+    except OSError as error:  # a folder above it may not be entered
+        raise SourceError(f"can't read {path}: {error.strerror or error}") from None
+    packed = path.suffix.lower() == ".gz"
+    extension = Path(path.stem).suffix.lower() if packed else path.suffix.lower()
+    if extension in READERS:
+        return READERS[extension](path)
+    if extension in PAGE_READERS and not packed:
+        return open_page(path)
+    pages = " ".join(sorted(PAGE_READERS.keys() - READERS.keys()))
+    raise SourceError(f"{path} has no known extension: expected {' '.join(READERS)} (each also .gz), or {pages}")
