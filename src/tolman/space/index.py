@@ -65,7 +65,7 @@ def choose_kind(rows: int, dim: int) -> Kind:
 
 def oversampling(rows: int) -> int:
     """Candidates per wanted hit: the more rows, the more of them the coarse distances can't tell apart."""
-    return max(8, math.ceil(8 * math.log10(rows / 1000)))
+    return max(10, math.ceil(10 * math.log10(rows / 1000)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class DenseIndex:
     def bytes_per_vector(self) -> float:
         """What the first stage reads or holds for each row."""
         if self._coarse is None:
-            return 4.0 * self._vectors_RD.shape[1]
+            return 4.0 * int(self._vectors_RD.shape[1])
         size: int = _innermost(self._coarse).code_size
         return float(size)
 
@@ -344,7 +344,7 @@ def _build_coarse(vectors_RD: Floats, kind: Choice) -> Any:
     kind = choose_kind(rows, dim) if kind == "auto" else kind
     if kind == "exact" or rows < _FEWEST_TO_TRAIN or dim % 8:
         return None
-    codes = f"PQ{dim // 4}x4fs" if kind == "scan" else f"IVF{_cells(rows)},RaBitQfs"
+    codes = f"PQ{_pieces(dim)}x4fs" if kind == "scan" else f"IVF{_cells(rows)},RaBitQfs"
     coarse = faiss.index_factory(dim, f"RR,{codes}", faiss.METRIC_INNER_PRODUCT)
     if kind == "ivf":
         _innermost(coarse).nprobe = max(16, _cells(rows) // 32)
@@ -353,6 +353,11 @@ def _build_coarse(vectors_RD: Floats, kind: Choice) -> Any:
     for start in range(0, rows, _TRAINING_ROWS):
         coarse.add(np.ascontiguousarray(vectors_RD[start : start + _TRAINING_ROWS]))
     return coarse
+
+
+def _pieces(dim: int) -> int:
+    """How many pieces of a vector get four bits each: of four dimensions, or fewer where codes would be too short."""
+    return dim // 4 if dim >= 256 else dim // 2 if dim >= 128 else dim
 
 
 def _cells(rows: int) -> int:

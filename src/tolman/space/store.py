@@ -305,13 +305,13 @@ class DocumentStore:
 
     def _scan(self, **options: Any) -> pa.Table:
         """One query of the dataset. What the filter's author got wrong is a QueryError; all else is damage."""
-        try:
-            with _lance_errors(f"can't read {self._path}"):
+        with _lance_errors(f"can't read {self._path}"):
+            try:
                 return self._dataset.scanner(**options).to_table()
-        except ValueError as error:
-            if options.get("filter") is None:
-                raise SpaceError(f"can't read {self._path}: {_first_line(error)}") from error
-            raise QueryError(self._explain(options["filter"], error)) from None
+            except ValueError as error:
+                if options.get("filter") is None:
+                    raise
+                raise QueryError(self._explain(options["filter"], error)) from None
 
     def _checked(self, where: str | None) -> str | None:
         """`where`, if it is one condition: the parser drops what follows a complete one without a word."""
@@ -337,13 +337,10 @@ class DocumentStore:
 
 @contextmanager
 def _lance_errors(doing: str) -> Iterator[None]:
-    """Lance's errors as ours: the disk's as StorageError, damage and lost races as SpaceError.
-
-    A ValueError passes: whoever asked knows whether the question or the data was wrong.
-    """
+    """Lance's errors as ours: the disk's as StorageError, damage and lost races as SpaceError."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         kind = StorageError if _NO_STORAGE.search(str(error)) else SpaceError
         raise kind(f"{doing}: {_first_line(error)}") from error
 

@@ -1,0 +1,69 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tolman.errors import SpaceError
+from tolman.space.description import FORMAT, CorpusRecord, EncoderRecord, SearchSettings, SpaceDescription
+
+FULL = SpaceDescription(
+    created="2026-01-02T03:04:05+00:00",
+    encoder=EncoderRecord("static", "ab" * 32, 64, {"model.safetensors": "cd" * 32}),
+    corpus=CorpusRecord("ef" * 32, "tickets.csv", 12, "English"),
+    search=SearchSettings(0.25, {"threshold": 0.5}, "scan"),
+    recipe={"objectives": ["contrastive"]},
+    quality={"ndcg@10": 0.5},
+    cost={"wall_seconds": 1.5},
+    parents=("12" * 32,),
+)
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    FULL.write(tmp_path)
+    assert SpaceDescription.read(tmp_path) == FULL
+    assert [file.name for file in tmp_path.iterdir()] == ["space.json"]
+
+
+def test_a_field_of_the_future_is_passed_over(tmp_path: Path) -> None:
+    stored = FULL.to_json() | {"mood": "good"}
+    stored["search"] |= {"mood": "good"}
+    (tmp_path / "space.json").write_text(json.dumps(stored))
+    assert SpaceDescription.read(tmp_path) == FULL
+
+
+def test_a_failed_write_leaves_the_old_one(tmp_path: Path) -> None:
+    FULL.write(tmp_path)
+    with pytest.raises(TypeError):
+        replace(FULL, recipe={"not": object()}).write(tmp_path)
+    assert SpaceDescription.read(tmp_path) == FULL
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda text: text[: len(text) // 2], "damaged"),
+        (lambda _: "", "damaged"),
+        (lambda _: "[]", "damaged"),
+        (lambda _: "{}", "damaged"),
+        (lambda text: text.replace(f'"format": {FORMAT}', '"format": 99'), "pip install -U tolman"),
+        (lambda text: text.replace('"encoder"', '"oncoder"'), "encoder"),
+        (lambda text: text.replace('"dim": 64', '"dim": "many"'), "dim"),
+        (lambda text: text.replace('"lexical_weight": 0.25', '"lexical_weight": null'), "lexical_weight"),
+    ],
+)
+def test_a_damaged_one_is_refused_in_one_line(tmp_path: Path, change: object, told: str) -> None:
+    FULL.write(tmp_path)
+    file = tmp_path / "space.json"
+    file.write_text(change(file.read_text()))  # type: ignore[operator]
+    with pytest.raises(SpaceError, match=told) as caught:
+        SpaceDescription.read(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_no_space_is_told_from_a_folder_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(SpaceError, match="no space at"):
+        SpaceDescription.read(tmp_path / "none.space")
+    with pytest.raises(SpaceError, match="is not a space"):
+        SpaceDescription.read(tmp_path)

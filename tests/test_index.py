@@ -1,0 +1,154 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tolman.errors import QueryError
+from tolman.space.index import DenseIndex, choose_kind, oversampling
+from tolman.space.store import PASSAGES, SPANS, VECTOR, DocumentStore, document_schema
+
+DIM = 32
+Made = tuple[DocumentStore, np.ndarray, list[np.ndarray]]
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def make(folder: Path, documents: int, *, passages: Callable[[int], int] = lambda _: 0) -> Made:
+    """A store of random clustered vectors; document i has `passages(i)` further ones."""
+    random = np.random.default_rng(0)
+    centres = random.standard_normal((40, DIM))
+    vectors = unit(centres[random.integers(0, 40, documents)] + 0.7 * random.standard_normal((documents, DIM)))
+    extra = [unit(random.standard_normal((passages(i), DIM))) for i in range(documents)]
+    schema = document_schema(DIM, pa.schema([]))
+    columns = {
+        "id": pa.array([str(i) for i in range(documents)]),
+        VECTOR: pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), DIM),
+        SPANS: pa.array([[0, 1] * len(e) if len(e) else None for e in extra], pa.list_(pa.int32())),
+        PASSAGES: pa.array([e.ravel() if len(e) else None for e in extra], pa.list_(pa.float32())),
+    }
+    store = DocumentStore.create(folder / "documents.lance", schema)
+    store.append(pa.table([columns.get(f.name, pa.nulls(documents, f.type)) for f in schema], schema=schema))
+    return store, vectors, extra
+
+
+def reference(vectors: np.ndarray, extra: list[np.ndarray], query: np.ndarray) -> np.ndarray:
+    """Cosine of every document by its nearest row."""
+    return np.array([np.max(np.vstack([v[None], e]) @ query) for v, e in zip(vectors, extra, strict=True)])
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Made]:
+    folder = tmp_path_factory.mktemp("large")
+    return folder, make(folder, 6_000, passages=lambda i: 3 if i % 50 == 0 else 0)
+
+
+@pytest.mark.parametrize("passages", [lambda _: 0, lambda i: i % 3])
+def test_exact_is_exact(tmp_path: Path, passages: Callable[[int], int]) -> None:
+    store, vectors, extra = make(tmp_path, 200, passages=passages)
+    index = DenseIndex.open(store, tmp_path / "derived")
+    queries = unit(np.random.default_rng(1).standard_normal((9, DIM)))
+    assert index.kind == "exact"
+    np.testing.assert_array_equal(index.vectors(), vectors)
+    for query, found in zip(queries, index.search(queries, 12), strict=True):
+        cosines = reference(vectors, extra, query)
+        assert found.positions_K.tolist() == np.argsort(-cosines)[:12].tolist()
+        np.testing.assert_allclose(found.cosines_K, np.sort(cosines)[::-1][:12], atol=1e-6)
+        np.testing.assert_allclose(index.cosines(query, np.array([7, 7, 3])), cosines[[7, 7, 3]], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["auto", "scan", "ivf"])
+def test_approximate_finds_nearly_all_with_exact_cosines(large: tuple[Path, Made], kind: str) -> None:
+    folder, (store, vectors, extra) = large
+    index = DenseIndex.open(store, folder / "derived", kind)
+    queries = unit(vectors[::300] + 0.2 * np.random.default_rng(2).standard_normal((20, DIM)))
+    assert index.kind == ("ivf" if kind == "ivf" else "scan")
+    assert index.bytes_per_vector <= DIM * 4 / 8
+    recalls = []
+    for query, found in zip(queries, index.search(queries, 10), strict=True):
+        cosines = reference(vectors, extra, query)
+        np.testing.assert_allclose(found.cosines_K, cosines[found.positions_K], atol=1e-5)
+        assert len(set(found.positions_K.tolist())) == 10
+        recalls.append(len(set(found.positions_K.tolist()) & set(np.argsort(-cosines)[:10].tolist())) / 10)
+    assert np.mean(recalls) > (0.9 if kind == "ivf" else 0.97)
+
+
+def test_a_batch_is_its_queries_one_by_one(large: tuple[Path, Made]) -> None:
+    folder, (store, vectors, _) = large
+    index = DenseIndex.open(store, folder / "derived")
+    for query, found in zip(vectors[:5], index.search(vectors[:5], 7), strict=True):
+        assert index.search(query[None], 7)[0].positions_K.tolist() == found.positions_K.tolist()
+
+
+def test_a_filter_is_exact_among_the_allowed(large: tuple[Path, Made]) -> None:
+    folder, (store, vectors, extra) = large
+    index = DenseIndex.open(store, folder / "derived")
+    allowed = np.arange(0, 6_000, 25)
+    found = index.search(vectors[:1], 10, allowed)[0]
+    cosines = reference(vectors, extra, vectors[0])[allowed]
+    assert found.positions_K.tolist() == allowed[np.argsort(-cosines)[:10]].tolist()
+    assert len(index.search(vectors[:1], 10, allowed[:3])[0].positions_K) == 3
+    assert len(index.search(vectors[:1], 10, allowed[:0])[0].positions_K) == 0
+
+
+def test_all_documents_can_be_asked_for(large: tuple[Path, Made]) -> None:
+    folder, (store, vectors, _) = large
+    found = DenseIndex.open(store, folder / "derived").search(vectors[:1], 6_000)[0]
+    assert sorted(found.positions_K.tolist()) == list(range(6_000))
+
+
+@pytest.mark.parametrize("damage", ["truncate vectors", "truncate codes", "lose a file", "lose all", "half-built"])
+def test_derived_files_are_made_anew(tmp_path: Path, large: tuple[Path, Made], damage: str) -> None:
+    _, (store, vectors, _) = large
+    expected = DenseIndex.open(store, tmp_path).search(vectors[:3], 10)
+    (folder,) = tmp_path.iterdir()
+    match damage:
+        case "truncate vectors":
+            (folder / "vectors.npy").write_bytes((folder / "vectors.npy").read_bytes()[:1000])
+        case "truncate codes":
+            (folder / "coarse.faiss").write_bytes((folder / "coarse.faiss").read_bytes()[:1000])
+        case "lose a file":
+            (folder / "vectors.npy").unlink()
+        case "lose all":
+            shutil.rmtree(folder)
+        case "half-built":
+            folder.rename(folder.with_name(f"{folder.name}.1.partial"))
+    found = DenseIndex.open(store, tmp_path).search(vectors[:3], 10)
+    assert [f.positions_K.tolist() for f in found] == [e.positions_K.tolist() for e in expected]
+
+
+def test_without_room_for_files_it_is_made_in_memory(large: tuple[Path, Made]) -> None:
+    _, (store, vectors, _) = large
+    index = DenseIndex.open(store, Path("/proc/nowhere"))
+    assert index.kind == "scan"
+    assert index.search(vectors[:1], 1)[0].positions_K.tolist() == [0]
+
+
+def test_files_of_older_versions_are_swept(tmp_path: Path) -> None:
+    store, _, _ = make(tmp_path, 50)
+    for number in range(4):
+        store.remove([str(number)])
+        index = DenseIndex.open(store, tmp_path / "derived")
+        assert len(index.vectors()) == 49 - number
+    assert len(list((tmp_path / "derived").iterdir())) == 2
+
+
+def test_nothing_is_found_in_nothing(tmp_path: Path) -> None:
+    store, vectors, _ = make(tmp_path, 3)
+    store.remove(["0", "1", "2"])
+    assert len(DenseIndex.open(store, tmp_path / "derived").search(vectors[:2], 5)[1].positions_K) == 0
+
+
+def test_kinds_are_chosen_by_size() -> None:
+    assert [choose_kind(rows, 384) for rows in (100, 20_000, 1_000_000, 20_000_000)] == ["exact", "scan", "scan", "ivf"]
+    assert choose_kind(20_000, 30) == "exact"
+    assert oversampling(20_000) < oversampling(200_000) < oversampling(1_000_000)
+
+
+def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="exact, scan, ivf"):
+        DenseIndex.open(make(tmp_path, 3)[0], tmp_path / "derived", "fastest")

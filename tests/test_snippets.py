@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from tiny import tiny_encoder
+
+from tolman.models.static import StaticEncoder
+from tolman.snippets import SNIPPET_CHARACTERS, best_spans
+
+FILLER = "Nothing of the kind was ever said about it in that house, so much is sure. " * 4
+
+
+class Opaque(StaticEncoder):
+    """An encoder that is too slow to compare windows with."""
+
+    family = "transformer"
+
+    def encode(self, texts: object, role: object = "document") -> np.ndarray:
+        pytest.fail("asked to encode windows")
+
+
+def snippet(query: str, text: str, *, slow: bool = False, within: tuple[int, int] | None = None) -> str:
+    encoder = tiny_encoder()
+    vector = encoder.encode([query], "query")[0]
+    chosen = Opaque(encoder.tokenizer, encoder.table_VD, encoder.saturation) if slow else encoder
+    (span,) = best_spans(query, vector, [text], [within or (0, len(text))], chosen)
+    return text[slice(*span)]
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_the_sentence_with_the_words_is_shown(slow: bool) -> None:
+    text = (
+        FILLER
+        + "In the end the refund arrived in the harbour after all, and everyone who had been waiting cheered. "
+        + FILLER
+    )
+    found = snippet("refund harbour", text, slow=slow)
+    assert "refund arrived in the harbour" in found
+    assert len(found) <= SNIPPET_CHARACTERS
+
+
+def test_rare_words_count_more_than_common_ones() -> None:
+    text = (
+        "The parcel is a parcel and the parcel stays a parcel. " * 8
+        + "Only this line knows the violin, and nothing else at all."
+    )
+    assert "violin" in snippet("the parcel violin", text, slow=True)
+
+
+def test_a_text_without_sentences_is_cut() -> None:
+    found = snippet("glacier", "word1 " * 5_000 + "glacier " + "word2 " * 5_000)
+    assert "glacier" in found
+    assert len(found) <= SNIPPET_CHARACTERS
+
+
+def test_only_the_given_part_is_looked_at() -> None:
+    text = "The refund is here. " + FILLER + "The refund is there. " + FILLER
+    half = len(text) // 2
+    assert text.index(snippet("refund", text, within=(half, len(text)))) >= half
+
+
+def test_no_common_word_shows_the_beginning() -> None:
+    assert snippet("glacier", FILLER, slow=True).startswith("Nothing of the kind")
+
+
+def test_several_documents_keep_their_order() -> None:
+    encoder = tiny_encoder()
+    texts = ["The lamp broke.", "", "The engine sang."]
+    vector = encoder.encode(["engine"], "query")[0]
+    spans = best_spans("engine", vector, texts, [(0, len(text)) for text in texts], encoder)
+    assert [text[slice(*span)] for text, span in zip(texts, spans, strict=True)] == texts
