@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 from conftest import Cli, tree
 
+from tolman import open_space
+
 COLUMNS = ("--text", "body", "--title", "subject", "--label", "topic")
 
 
@@ -44,10 +46,10 @@ def test_bad_input_is_one_line_and_changes_nothing(cli: Cli, own_space: Path, tm
 
 
 def test_removing_what_is_not_there_changes_nothing_and_says_so(cli: Cli, own_space: Path) -> None:
-    before = tree(own_space / "documents.lance")
+    before = open_space(own_space).table()
     outcome = cli("remove", own_space, "no-such-id")
     assert outcome == (0, f"{own_space}: 0 removed\n", f"1 ids are not in {own_space}\n")
-    assert tree(own_space / "documents.lance") == before
+    assert open_space(own_space).table().equals(before)
 
 
 def test_wrong_usage_is_2(cli: Cli, own_space: Path) -> None:

@@ -134,6 +134,14 @@ def _limits(description: SpaceDescription) -> str:
     return _section("Limits", "\n".join(f"- {limit}" for limit in limits))
 
 
+def show_quality(quality: Mapping[str, Any]) -> str:
+    """What was measured, in one line."""
+    if not quality:
+        return "not measured"
+    measured = ", ".join(f"{name} {show_value(value)}" for name, value in quality.items() if name not in MEASURED_ON)
+    return f"{measured} (nDCG@10 on {show_value(quality.get('questions'))} questions cut out of the corpus)"
+
+
 def show_cost(cost: Cost) -> dict[str, str]:
     """A cost in words and units that people use."""
     return {

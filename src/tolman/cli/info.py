@@ -42,7 +42,7 @@ def as_json(space: "LatentSpace") -> dict[str, Any]:
 
 def print_info(space: "LatentSpace") -> None:
     """The same for people."""
-    from tolman.card import flat, show_cost, show_value
+    from tolman.card import show_cost, show_quality
     from tolman.cost import Cost
 
     description = space.description
@@ -50,7 +50,7 @@ def print_info(space: "LatentSpace") -> None:
         ("space", f"{space.path}, version {space.version}"),
         ("documents", f"{len(space):,} (learned from {description.corpus.documents:,} of {description.corpus.source})"),
         ("encoder", f"{description.encoder.family}, {space.dim} dimensions, {description.encoder.fingerprint[:16]}"),
-        *((name, show_value(value)) for name, value in flat(description.quality)),
+        ("quality", show_quality(description.quality)),
         *(show_cost(Cost.from_json(description.cost)).items() if description.cost else ()),
     ]
     print_columns(rows)

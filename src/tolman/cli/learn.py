@@ -71,6 +71,7 @@ def learn(
             progress=progress,
         )
     click.echo(f"{space.path}: {len(space):,} documents, {space.dim} dimensions")
+    click.echo(f'the report: {space.path / "card.md"}; try: tolman search {space.path} "your question"', err=True)
 
 
 def default_output(source: str) -> Path:
