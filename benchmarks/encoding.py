@@ -120,7 +120,7 @@ def main() -> None:
     write_result(
         "encoding",
         rows,
-        f"{len(texts)} posts of newsgroups20 drawn at random, {options.rounds} rounds in turns, one thread, CPU seconds."
+        f"{len(texts)} posts of newsgroups20 at random, {options.rounds} rounds in turns, one thread, CPU seconds."
         " x default: the default's time over the encoder's, within one round; median, lowest, highest."
         " most 1 - cosine: of any text, between the default's vector and the encoder's."
         " MiniLM sees the first 256 tokens of a post in every row, a static encoder all of it.",
