@@ -1,9 +1,9 @@
 """The labelled collections that benchmarks measure on, in one shape.
 
-A set is documents, questions, and which documents answer each question. Three have human questions and judgments (scifact,
-cranfield, cisi). Three take a title as the question and its own document as the answer (newsgroups20, reuters, stdlib): the title
-is blanked on every document that answers, so nothing leaks. Where `pool` is not empty only those documents are ranked, though all
-of them are learned from.
+A set is documents, questions, and which documents answer each question. Three have human questions and judgments
+(scifact, cranfield, cisi). Three take a title as the question and its own document as the answer (newsgroups20,
+reuters, stdlib): the title is blanked on every document that answers, so nothing leaks. Where `pool` is not empty
+only those documents are ranked, though all of them are learned from.
 """
 
 import gzip

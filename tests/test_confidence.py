@@ -53,6 +53,17 @@ def test_a_question_with_nothing_near_is_refused(confidence):
     assert probability < 0.3
 
 
+def test_hits_of_a_refused_question_are_doubted(confidence):
+    cosines, lexical = np.array([0.35, 0.3]), np.array([0.0, 0.0])
+    alone = confidence.of_hits(cosines, lexical, words=6, documents=DOCUMENTS)
+    doubted, found = confidence.of_ranking(cosines, lexical, words=6, documents=DOCUMENTS)
+    assert not found
+    assert (doubted < alone).all()
+    sure = confidence.of_ranking(np.array([0.7, 0.3]), np.array([9.0, 0.0]), words=6, documents=DOCUMENTS)
+    assert sure[1]
+    assert sure[0][0] == confidence.of_hits(np.array([0.7]), np.array([9.0]), words=6, documents=DOCUMENTS)[0]
+
+
 def test_more_cosine_is_more_confidence(confidence):
     cosines = np.linspace(0, 1, 20)
     for lexical in (None, np.full(20, 3.0)):

@@ -1,15 +1,28 @@
 import numpy as np
 import pytest
 
-from tolman.errors import BudgetError
 from tolman.judge import set_exam
 from tolman.progress import Silent
 from tolman.scratch import ScratchRecipe, learn_scratch
 
 TOPICS = {
-    "river": "water flows past the muddy bank where herons fish and reeds grow".split(),
-    "money": "loans rates credit and interest are paid at the counter by clients".split(),
-    "music": "violins cellos and drums play a slow melody in the old concert hall".split(),
+    "river": ["water", "flows", "past", "the", "muddy", "bank", "where", "herons", "fish", "and", "reeds", "grow"],
+    "money": ["loans", "rates", "credit", "and", "interest", "are", "paid", "at", "the", "counter", "by", "clients"],
+    "music": [
+        "violins",
+        "cellos",
+        "and",
+        "drums",
+        "play",
+        "a",
+        "slow",
+        "melody",
+        "in",
+        "the",
+        "old",
+        "concert",
+        "hall",
+    ],
 }
 
 
@@ -74,9 +87,17 @@ def test_two_documents_are_enough():
     assert np.isfinite(learned.encoder.encode(["rivers"])).all()
 
 
-def test_a_budget_that_is_over_before_it_begins():
-    with pytest.raises(BudgetError, match="--budget"):
-        learn(*corpus(), seconds=1e-6)
+def test_a_budget_that_is_over_at_once_gives_the_start_and_says_so():
+    class Listening(Silent):
+        said = ""
+
+        def say(self, message):
+            self.said += message
+
+    listener = Listening()
+    learned = learn(*corpus(), seconds=1e-6, progress=listener)
+    assert learned.chosen == "start"
+    assert "budget" in listener.said
 
 
 def test_sizes_are_dimensions():

@@ -76,8 +76,21 @@ class Confidence:
     threshold: float
     calibration_error: float
 
+    def of_ranking(
+        self, cosines_M: Numbers, lexical_M: Numbers | None, *, words: int, documents: int
+    ) -> tuple[Numbers, bool]:
+        """Confidence of each hit of a query (M,), and whether anything relevant was found.
+
+        Where nothing was, every hit is doubted as much as the answer is: a foreign question has a nearest document too.
+        """
+        hits_M = self.of_hits(cosines_M, lexical_M, words=words, documents=documents)
+        best = None if lexical_M is None else float(lexical_M.max())
+        answer, found = self.of_answer(float(cosines_M.max()), best, words=words, documents=documents)
+        threshold = self.threshold_dense if lexical_M is None else self.threshold
+        return hits_M * min(1.0, answer / max(threshold, 1e-9)), found
+
     def of_hits(self, cosines_M: Numbers, lexical_M: Numbers | None, *, words: int, documents: int) -> Numbers:
-        """P(relevant) of each hit of one query (M,).
+        """P(relevant) of each (query, document) pair (M,), taken by itself.
 
         Args:
             cosines_M: of query and document.
@@ -89,8 +102,7 @@ class Confidence:
         return (self.hit_dense if lexical_M is None else self.hit)(features_MF)
 
     def of_answer(self, cosine: float, lexical: float | None, *, words: int, documents: int) -> tuple[float, bool]:
-        """P(the space holds an answer) from the best cosine and BM25 of a query, and whether that is enough to say
-        so."""
+        """P(the space holds an answer) by the best cosine and BM25 of a query; whether that is enough to say so."""
         best = None if lexical is None else np.array([lexical])
         features = _features(np.array([cosine]), best, np.array([words]), documents)
         fitted, threshold = (self.answer_dense, self.threshold_dense) if best is None else (self.answer, self.threshold)

@@ -86,35 +86,35 @@ def learn(
     seconds = parse_budget(budget if isinstance(budget, str) else f"{budget}s")
     plan = Plan.parse(base, objectives, size)
     with Meter() as meter:
-        corpus = (
-            source
-            if isinstance(source, Corpus)
-            else read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
-        )
-        if len(corpus) < _FEWEST_DOCUMENTS:
+        if not isinstance(source, Corpus):
+            source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
+        if len(source) < _FEWEST_DOCUMENTS:
             raise SourceError(
-                f"learning needs at least {_FEWEST_DOCUMENTS} different documents, {source} has {len(corpus)}"
+                f"learning needs at least {_FEWEST_DOCUMENTS} different documents, "
+                f"{source.report.source} has {len(source)}"
             )
-        key = {
-            "corpus": corpus.fingerprint,
-            "plan": json.dumps(asdict(plan)),
-            "seconds": str(seconds),
-            "seed": str(seed),
-        }
-        with Staging(path.with_name(f"{path.name}.learning"), key) as workshop:
-            made = _Maker(corpus, plan, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress).make()
+        return _build(source, path, plan, seconds=seconds, seed=seed, meter=meter, progress=progress)
 
-            def finish(space: LatentSpace) -> None:
-                space.describe(replace(space.description, cost=meter.read().to_json()))
-                (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
 
-            description = SpaceDescription(
-                search=made.search, recipe=made.recipe, quality=made.quality, parents=made.parents
-            )
-            space = LatentSpace.create(
-                path, corpus, made.encoder, description=description, progress=progress, finish=finish
-            )
-            shutil.rmtree(workshop.folder)
+def _build(
+    corpus: Corpus, path: Path, plan: "Plan", *, seconds: float, seed: int, meter: Meter, progress: Progress
+) -> LatentSpace:
+    """Make the encoder in a workshop beside the space, then the space; both go on where a killed run stopped."""
+    key = {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
+    with Staging(path.with_name(f"{path.name}.learning"), key) as workshop:
+        made = Maker(corpus, plan, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress).make()
+
+        def finish(space: LatentSpace) -> None:
+            space.describe(replace(space.description, cost=meter.read().to_json()))
+            (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
+
+        description = SpaceDescription(
+            search=made.search, recipe=made.recipe, quality=made.quality, parents=made.parents
+        )
+        space = LatentSpace.create(
+            path, corpus, made.encoder, description=description, progress=progress, finish=finish
+        )
+        shutil.rmtree(workshop.folder)
     return space
 
 

@@ -1,6 +1,7 @@
 """How long-running work tells whoever is watching how far it is.
 
-Work takes a `Progress` and knows nothing of terminals; the command line passes one that draws bars, the API a silent one.
+Work takes a `Progress` and knows nothing of terminals: the command line passes one that draws bars, the API a silent
+one.
 """
 
 from typing import Protocol
@@ -23,10 +24,10 @@ class Silent:
     """The `Progress` of a caller who doesn't watch."""
 
     def start(self, stage: str, total: float | None = None) -> None:
-        pass
+        """Nothing."""
 
     def advance(self, amount: float = 1.0, **facts: float | str) -> None:
-        pass
+        """Nothing."""
 
     def say(self, message: str) -> None:
-        pass
+        """Nothing."""

@@ -17,10 +17,10 @@ Numbers: TypeAlias = NDArray[np.floating[Any]]
 class HybridRanking:
     """Sum of normalised scores: cosine + lexical_weight * BM25 / best BM25 of the query.
 
-    A sum, not rank fusion (Bruch et al. 2023, arXiv:2210.11934), which throws away how far apart scores are. The cosine is
-    on one scale for all queries already. Seven normalisations were compared on four collections (z-scores over all
-    documents or over the candidates, maxima, global means): at their best weights they were within .005 of each other;
-    this one doesn't depend on which candidates were fetched.
+    A sum, not rank fusion (Bruch et al. 2023, arXiv:2210.11934), which throws away how far apart scores are. The
+    cosine is on one scale for all queries already. Seven normalisations were compared on four collections (z-scores
+    over all documents or over the candidates, maxima, global means): at their best weights they were within .005 of
+    each other; this one doesn't depend on which candidates were fetched.
 
     Attributes:
         lexical_weight: of BM25; 0 leaves the order of the cosines.

@@ -258,10 +258,8 @@ def _confidence(space: "LatentSpace", query: str, ranking: Ranking) -> tuple[Seq
     words, documents = len(query.split()), len(space)
     cosines_M = ranking.cosines_M.astype(np.float64)
     bm25_M = None if ranking.bm25_M is None else ranking.bm25_M.astype(np.float64)
-    of_hits = fitted.of_hits(cosines_M, bm25_M, words=words, documents=documents)
-    best_bm25 = None if bm25_M is None else float(bm25_M.max())
-    _, relevant = fitted.of_answer(float(cosines_M.max()), best_bm25, words=words, documents=documents)
-    return [float(probability) for probability in of_hits], relevant
+    confidences_M, relevant = fitted.of_ranking(cosines_M, bm25_M, words=words, documents=documents)
+    return [float(probability) for probability in confidences_M], relevant
 
 
 def _snippet_spans(space: "LatentSpace", query: str, query_D: Floats, rows: Sequence[Row]) -> list[Span]:

@@ -44,13 +44,24 @@ class Encoder(Protocol):
     """
 
     @property
-    def family(self) -> str: ...
+    def family(self) -> str:
+        """ "static", "transformer" or "blended"."""
+        ...
+
     @property
-    def dim(self) -> int: ...
+    def dim(self) -> int:
+        """D."""
+        ...
+
     @property
-    def passage_tokens(self) -> int: ...
+    def passage_tokens(self) -> int:
+        """Longest text encoded in one piece."""
+        ...
+
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """sha256 of what determines the vectors."""
+        ...
 
     def encode(self, texts: Sequence[str], role: Role = "document") -> Floats:
         """Unit vectors (N, D), float32, in the order of `texts`. A text without any known token gives a zero vector."""
@@ -65,5 +76,5 @@ class Encoder(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write the encoder into `folder`, so that `load_encoder(folder)` and sentence-transformers give its vectors."""
+        """Write the encoder into `folder`, so that `load_encoder` and sentence-transformers give its vectors."""
         ...
