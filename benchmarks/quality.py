@@ -1,0 +1,227 @@
+"""Search quality, confidence and refusal of every base on six labelled sets, against BM25 and zero-shot MiniLM.
+
+    python benchmarks/quality.py --data DATA [--bases scratch,minilm,scratch+minilm] [--sets ...] [--seeds 3]
+    [--budget 60]
+                                 [--untitled] [--first-sentence]
+
+Nothing is fitted on judgments: they are read only after all is learned and chosen. `start` is the same encoder before
+contrastive learning. BM25 is the full-text engine that searches use, with the language it guesses. MiniLM is cut at
+256 tokens, as published; the blended encoder is scored as the weighted mean of the cosines of its parts, which is
+what its vectors give.
+"""
+
+import argparse
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from report import write_result
+from sets import SETS, RetrievalSet
+
+from tolman.confidence import Confidence
+from tolman.corpus.corpus import Corpus
+from tolman.corpus.document import Document
+from tolman.corpus.passages import sentences
+from tolman.judge import Pool
+from tolman.learning import Made, Maker, Plan
+from tolman.metrics import auroc, expected_calibration_error, ndcg
+from tolman.models import load_encoder
+from tolman.models.pretrained import resolve_base
+from tolman.progress import Silent
+from tolman.ranking import HybridRanking
+from tolman.space.language import guess_language
+from tolman.tuning import bm25_scores
+
+NEIGHBOURS = 10
+FOREIGN_QUESTIONS = 200
+
+
+@dataclass
+class Ground:
+    """A set, and what does not depend on the base: corpus, BM25, MiniLM vectors of the ranked documents."""
+
+    set: RetrievalSet
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        s = self.set
+        documents = zip(s.ids, s.titles, s.texts, strict=True)
+        return Corpus.from_documents(Document(id=i, title=title, text=text) for i, title, text in documents)
+
+    @cached_property
+    def contents(self) -> list[str]:
+        return [_content(self.set.titles[row], self.set.texts[row]) for row in self.set.pool]
+
+    def bm25(self, questions: list[str]) -> np.ndarray:
+        pool = Pool(self.set.pool, self.contents, questions, np.zeros((0, 0), bool))
+        return bm25_scores(pool, guess_language(self.contents[:500]))
+
+    @cached_property
+    def own_bm25(self) -> np.ndarray:
+        return self.bm25(self.set.queries)
+
+    @cached_property
+    def minilm(self) -> np.ndarray:
+        return MINILM.encode(self.contents)
+
+    def score(self, scores_QN: np.ndarray) -> float:
+        return mean_ndcg(scores_QN, self.set)
+
+
+def _content(title: str, text: str) -> str:
+    return f"{title}\n{text}" if title else text
+
+
+def mean_ndcg(scores_QN: np.ndarray, s: RetrievalSet) -> float:
+    best_QK = np.argsort(-scores_QN, axis=1, kind="stable")[:, :10]
+    ranked = [[str(s.pool[j]) for j in best] for best in best_QK]
+    pooled = set(s.pool.tolist())
+    gains = [{str(d): float(g) for d, g in relevant.items() if d in pooled} for relevant in s.relevant]
+    return float(np.mean([ndcg(r, g) for r, g in zip(ranked, gains, strict=True)]))
+
+
+def make(ground: Ground, base: str, objectives: str | None, seed: int, seconds: float) -> Made:
+    with TemporaryDirectory() as workshop:
+        plan = Plan.parse(base, objectives, None)
+        return Maker(ground.corpus, plan, seconds=seconds, seed=seed, workshop=Path(workshop), progress=Silent()).make()
+
+
+def cosines(ground: Ground, made: Made, questions: list[str]) -> np.ndarray:
+    """Of questions and ranked documents; MiniLM vectors are made once a set, not once a base and seed."""
+    if made.encoder.family == "transformer":
+        return MINILM.encode(questions, "query") @ ground.minilm.T
+    if made.encoder.family == "static":
+        return made.encoder.encode(questions, "query") @ made.encoder.encode(ground.contents).T
+    pretrained, learned = made.encoder.parts
+    weight = made.recipe["blend"]["weight"]
+    static = learned.encode(questions, "query") @ learned.encode(ground.contents).T
+    return (pretrained.encode(questions, "query") @ ground.minilm.T + weight * static) / (1 + weight)
+
+
+def knn_accuracy(ground: Ground, made: Made) -> float | None:
+    """Labels of the ranked documents voted by their 10 nearest others, each vote weighing its cosine."""
+    s = ground.set
+    if not any(s.labels):
+        return None
+    vectors_ND = made.encoder.encode(ground.contents) if made.encoder.family != "transformer" else ground.minilm
+    names, labels_N = np.unique([s.labels[row] for row in s.pool], return_inverse=True)
+    cosines_NN = vectors_ND @ vectors_ND.T
+    np.fill_diagonal(cosines_NN, -1)
+    near_NK = np.argpartition(-cosines_NN, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    votes = np.zeros((len(labels_N), len(names)))
+    np.add.at(votes, (np.arange(len(labels_N))[:, None], labels_N[near_NK]), np.take_along_axis(cosines_NN, near_NK, 1))
+    labelled = np.array([bool(s.labels[row]) for row in s.pool])
+    return float((votes.argmax(axis=1) == labels_N)[labelled].mean())
+
+
+def refusal(ground: Ground, made: Made, foreign: list[str]) -> tuple[float, float]:
+    """(AUROC of answerability between own and foreign questions, share of own questions refused)."""
+    confidence = Confidence.from_json(made.search.confidence)
+    lexical = made.search.lexical_weight > 0
+    answers = []
+    for questions, bm25 in (
+        (ground.set.queries, ground.own_bm25),
+        (foreign, ground.bm25(foreign) if lexical else None),
+    ):
+        best = cosines(ground, made, questions).max(axis=1)
+        found = [
+            confidence.of_answer(
+                float(best[q]),
+                float(bm25[q].max()) if lexical else None,
+                words=len(questions[q].split()),
+                documents=len(ground.contents),
+            )
+            for q in range(len(questions))
+        ]
+        answers.append(found)
+    scores = [p for found in answers for p, _ in found]
+    own = [True] * len(answers[0]) + [False] * len(answers[1])
+    return auroc(scores, own), 1 - float(np.mean([kept for _, kept in answers[0]]))
+
+
+def calibration(ground: Ground, made: Made, seed: int) -> float:
+    """Expected calibration error of hit confidence: judged pairs against as many random ones. No question here was
+    seen in fitting."""
+    confidence = Confidence.from_json(made.search.confidence)
+    scores, generator = cosines(ground, made, ground.set.queries), np.random.default_rng(seed)
+    place = {row: i for i, row in enumerate(ground.set.pool.tolist())}
+    promised, came = [], []
+    for q, relevant in enumerate(ground.set.relevant):
+        right = [place[row] for row in relevant if row in place]
+        wrong = [i for i in generator.integers(0, len(place), 2 * len(right)) if i not in right][: len(right)]
+        columns = np.array(right + wrong)
+        words = len(ground.set.queries[q].split())
+        promised += confidence.of_hits(
+            scores[q, columns], ground.own_bm25[q, columns], words=words, documents=len(place)
+        ).tolist()
+        came += [1] * len(right) + [0] * len(wrong)
+    return expected_calibration_error(promised, came)
+
+
+def measure(ground: Ground, base: str, seed: int, seconds: float, foreign: list[str]) -> dict[str, object]:
+    started = time.monotonic()
+    made = make(ground, base, None, seed, seconds)
+    took = time.monotonic() - started
+    own = cosines(ground, made, ground.set.queries)
+    ranking = HybridRanking(made.search.lexical_weight)
+    hybrid = np.stack([ranking.score(c, b) for c, b in zip(own, ground.own_bm25, strict=True)])
+    area, refused = refusal(ground, made, foreign)
+    row = {"set": ground.set.name, "base": base, "seed": seed, "dense": ground.score(own)}
+    if base == "scratch":
+        start = make(ground, base, "none", seed, seconds)
+        row["start"] = ground.score(cosines(ground, start, ground.set.queries))
+    return row | {
+        "BM25": ground.score(ground.own_bm25),
+        "MiniLM": ground.score(MINILM.encode(ground.set.queries, "query") @ ground.minilm.T),
+        "hybrid": ground.score(hybrid),
+        "lexical weight": made.search.lexical_weight,
+        "blend": made.recipe.get("blend", {}).get("weight"),
+        "knn": knn_accuracy(ground, made),
+        "fit ECE": made.quality["confidence_calibration_error"],
+        "judged ECE": calibration(ground, made, seed),
+        "refusal AUROC": area,
+        "own refused": refused,
+        "seconds": took,
+    }
+
+
+def first_sentences(s: RetrievalSet) -> RetrievalSet:
+    """Every document cut to its first sentence: texts under 40 words."""
+    cut = [" ".join(text[slice(*sentences(text)[0])].split()[:39]) if text.strip() else text for text in s.texts]
+    return replace(s.without_titles(), name=f"{s.name}-short", texts=cut)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--bases", default="scratch,minilm,scratch+minilm")
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--budget", type=float, default=60)
+    parser.add_argument("--untitled", action="store_true")
+    parser.add_argument("--first-sentence", action="store_true")
+    options = parser.parse_args()
+    global MINILM  # noqa: PLW0603
+    MINILM = load_encoder(resolve_base("minilm"))
+    sets = {name: SETS[name](options.data) for name in SETS if name in options.sets.split(",")}
+    everyone = {name: s.queries for name, s in sets.items()}
+    generator = np.random.default_rng(0)
+    rows = []
+    for name, original in sets.items():
+        s = original.without_titles() if options.untitled else original
+        ground = Ground(first_sentences(s) if options.first_sentence else s)
+        others = [q for other, queries in everyone.items() if other != name for q in queries]
+        foreign = [others[i] for i in generator.permutation(len(others))[:FOREIGN_QUESTIONS]]
+        for base in options.bases.split(","):
+            for seed in range(options.seeds if base != "minilm" else 1):
+                rows.append(measure(ground, base, seed, options.budget, foreign))
+                print({k: round(v, 4) if isinstance(v, float) else v for k, v in rows[-1].items()}, flush=True)
+    variant = "-untitled" if options.untitled else "-short" if options.first_sentence else ""
+    write_result(f"quality{variant}", rows, __doc__ or "")
+
+
+if __name__ == "__main__":
+    main()
