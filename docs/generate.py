@@ -59,6 +59,8 @@ def _class_section(name: str) -> str:
         function = getattr(value, "__func__", value)  # a class method's own function
         if member.startswith("_") or not inspect.getdoc(value):
             continue
+        if isinstance(value, property) and f"\n    {member}: " in (inspect.getdoc(kind) or ""):
+            continue  # it stands among the attributes
         if isinstance(value, property):
             parts.append(f"**`.{member}`**: {_markdown(inspect.getdoc(value) or '')}\n")
         elif inspect.isfunction(function):
@@ -68,9 +70,12 @@ def _class_section(name: str) -> str:
 
 def _signature(name: str, function: object) -> str:
     shown = f"{name}{inspect.signature(function)}"  # type: ignore[arg-type]
+    shown = re.sub(r"(: |-> )'([^']*)'", r"\1\2", shown)  # forward references
     shown = re.sub(r"(self|cls)(, )?", "", shown, count=1) if "(self" in shown or "(cls" in shown else shown
-    shown = re.sub(r"\b(?:tolman|pathlib|collections\.abc|typing|numpy)\.(?:\w+\.)*(\w+)", r"\1", shown)
-    return re.sub(r"<tolman[^>]*?(\w+) object at 0x\w+>", r"\1()", shown).replace("'", '"')
+    shown = re.sub(
+        r"\b(?:tolman|pathlib|datetime|collections\.abc|typing|numpy|pyarrow)\.(?:\w+\.)*(\w+)", r"\1", shown
+    )
+    return shown.replace("ndarray[tuple[Any, ...], dtype[float32]]", "NDArray[float32]").replace("'", '"')
 
 
 def _markdown(docstring: str) -> str:

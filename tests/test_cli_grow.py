@@ -20,7 +20,7 @@ def more(tmp_path: Path) -> Path:
 
 
 def test_what_was_added_is_found_and_what_was_removed_is_not(cli: Cli, own_space: Path, more: Path) -> None:
-    question = ("search", own_space, "fingerprint of my thumb in the app", "-k", 1)
+    question = ("search", own_space, "fingerprint of my thumb", "-k", 1, "--mode", "lexical")
     assert "tk-9001" not in cli(*question).stdout
     outcome = cli("add", own_space, more, *COLUMNS)
     assert (outcome.code, outcome.stdout) == (0, f"{own_space}: 1 added, 1 updated, 0 unchanged\n")
