@@ -1,0 +1,187 @@
+"""What a corpus promises, whatever it was read from."""
+
+import gc
+import json
+import resource
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tolman.corpus import reading, spool
+from tolman.corpus.builder import CorpusBuilder
+from tolman.corpus.corpus import Corpus
+from tolman.corpus.document import Document
+from tolman.corpus.reading import read_corpus
+from tolman.errors import SourceError, StorageError
+
+ROWS = [
+    {"id": i, "title": f"Title {i % 7}", "body": f"Body {i % 300} " * 20, "year": 2000 + i % 20, "price": i / 4}
+    for i in range(2_500)
+]
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A spool that goes to disk early, and the folder it goes to."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(reading, "CorpusBuilder", lambda *names: CorpusBuilder(*names, spool=spool.Spool(50_000)))
+    return tmp_path
+
+
+def test_a_spooled_corpus_is_the_one_in_memory(small_parts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [*ROWS, {"id": "last", "body": "other types", "year": "unknown", "price": None, "late": True}]
+    spooled = read_corpus(rows)
+    assert len(list(small_parts.glob("*/*.arrow"))) > 1
+    monkeypatch.undo()
+    in_memory = read_corpus(rows)
+    assert spooled.table.equals(in_memory.table)
+    assert spooled.fingerprint == in_memory.fingerprint
+    assert spooled.report == in_memory.report
+
+
+def test_the_temporary_folder_goes_with_the_corpus(small_parts: Path) -> None:
+    corpus = read_corpus(ROWS)
+    assert list(small_parts.iterdir())
+    del corpus
+    gc.collect()
+    assert not list(small_parts.iterdir())
+
+
+def test_a_failed_read_leaves_nothing_behind(small_parts: Path) -> None:
+    with pytest.raises(SourceError):
+        read_corpus([*ROWS, {"id": 7, "body": "contradicts"}])
+    assert not list(small_parts.iterdir())
+
+
+def test_a_full_disk_is_a_storage_error(small_parts: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(StorageError, match=r"can't keep the documents in .*make room, or name another folder"):
+            read_corpus(ROWS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(small_parts.iterdir())
+
+
+def test_exact_duplicates_are_merged_and_their_ids_kept() -> None:
+    rows = [("a", "T", "one"), ("b", "", "one"), ("c", "T", " one\r\n"), ("d", "T ", "one"), ("d", "T", "one")]
+    corpus = read_corpus([dict(zip(("id", "title", "text"), row, strict=True)) for row in rows])
+    assert [(d.id, d.duplicate_ids) for d in corpus] == [("a", ("c", "d")), ("b", ())]
+    assert (corpus.report.read, corpus.report.duplicates, corpus.report.empty) == (5, 3, 0)
+
+
+def test_equal_documents_become_one() -> None:
+    corpus = read_corpus(["same"] * 50)
+    assert len(corpus) == 1
+    assert corpus.report.duplicates == 49
+
+
+def test_the_same_id_with_another_text_is_refused() -> None:
+    with pytest.raises(SourceError, match="id 'x' twice with different texts, at item 1 and 3"):
+        read_corpus([{"id": "x", "text": "a"}, {"id": "y", "text": "b"}, {"id": "x", "text": "c"}])
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "", "  \n", "\x00\ufeff"])
+def test_documents_without_text_are_dropped_and_counted(nothing: object) -> None:
+    corpus = read_corpus([{"text": nothing, "title": "t"}, {"text": "there", "title": nothing}])
+    assert [(d.title, d.text) for d in corpus] == [("", "there")]
+    assert corpus.report.empty == 1
+    assert "1 of 2 documents have no text" in " ".join(corpus.report.notes)
+
+
+def test_ids_are_the_same_in_every_run_and_order() -> None:
+    ids = {d.text: d.id for d in read_corpus(["one", "two"])}
+    assert {d.text: d.id for d in read_corpus(["two", "zero", "one"])}.items() >= ids.items()
+
+
+def test_the_fingerprint_is_that_of_the_content() -> None:
+    rows = [{"id": "1", "text": "a", "year": 1}, {"id": "2", "text": "b", "year": 2}]
+    fingerprint = read_corpus(rows).fingerprint
+    assert len(fingerprint) == 64
+    assert read_corpus([{**row, "year": 9} for row in rows]).fingerprint == fingerprint
+    others = [rows[::-1], [rows[0], {"id": "2", "text": "c"}], [{"id": "0", "text": "a"}, rows[1]]]
+    assert fingerprint not in {read_corpus(other).fingerprint for other in others}
+
+
+def test_round_trips_lose_nothing() -> None:
+    corpus = read_corpus(ROWS, text="body", label="year")
+    for again in (Corpus.from_documents(corpus), read_corpus(corpus.table), read_corpus(list(corpus))):
+        assert again.table.equals(corpus.table)
+        assert again.fingerprint == corpus.fingerprint
+
+
+def test_reading_by_position_and_in_order_agree() -> None:
+    corpus = read_corpus(ROWS)
+    every = list(corpus)
+    assert [len(batch) for batch in corpus.batches(1_000)] == [1_000, 1_000, len(corpus) - 2_000]
+    assert [corpus[row] for row in (0, 1_700, -1)] == [every[0], every[1_700], every[-1]]
+    assert corpus.contents() == [document.content for document in every]
+    assert corpus.contents([5, 3]) == [every[5].content, every[3].content]
+    assert corpus.titles() == [document.title for document in every]
+    with pytest.raises(IndexError):
+        corpus[len(corpus)]
+
+
+def test_metadata_is_typed_and_widened_only_where_it_must_be() -> None:
+    rows = [{"text": f"t{i}", "whole": i, "mixed": i, "to_float": i, "flag": True, "list": [1]} for i in range(1_100)]
+    rows[-1] |= {"mixed": "n/a", "to_float": 0.5, "flag": None, "new": "late"}
+    schema = read_corpus(rows).table.schema
+    types = {name: str(schema.field(name).type) for name in ("whole", "mixed", "to_float", "flag", "list", "new")}
+    assert types == {
+        **{"whole": "int64", "mixed": "string", "to_float": "double"},
+        **{"flag": "bool", "list": "string", "new": "string"},
+    }
+
+
+def test_columns_with_names_of_ours_get_an_underscore() -> None:
+    corpus = read_corpus(
+        [{"text": "a", "score": 1, "_secret": 2, "a.b": 3, "vector": 4, "vector_": 5}], text="text", label=None
+    )
+    assert corpus.metadata_columns == ("score_", "secret", "a_b", "vector_", "vector__")
+    assert "column 'score' is called 'score_' here" in " ".join(corpus.report.notes)
+
+
+def test_guesses_are_reported_and_said() -> None:
+    said: list[str] = []
+
+    class Listener:
+        def start(self, stage: str, total: float | None = None) -> None: ...
+
+        def advance(self, amount: float = 1.0, **facts: float | str) -> None: ...
+
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    corpus = read_corpus(
+        [{"Headline": "h", "stuff": "the longest text here", "no": 1, "Category": "c"}], progress=Listener()
+    )
+    assert corpus.report.columns == {"text": "stuff", "title": "Headline", "label": "Category"}
+    assert said == list(corpus.report.notes)
+    assert "text is column 'stuff' (guessed)" in said
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({"text": "boddy"}, "no column 'boddy' for the text: there are id, body"),
+        ({"text": "body", "title": "body"}, "column 'body' was named for both"),
+    ],
+)
+def test_columns_that_are_not_there(named: dict[str, str], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        read_corpus([{"id": "1", "body": "x"}], **named)
+
+
+def test_no_documents() -> None:
+    assert len(Corpus.from_documents([])) == 0
+    for nothing in ([], pa.table({"text": pa.array([], pa.string())}), [" ", ""]):
+        with pytest.raises(SourceError, match="has no text"):
+            read_corpus(nothing)
+
+
+def test_null_metadata_of_documents_stays_null() -> None:
+    corpus = Corpus.from_documents([Document("1", "a", metadata={"x1": None}), Document("2", "b", metadata={"x1": 3})])
+    assert json.dumps([d.metadata["x1"] for d in corpus]) == "[null, 3]"
