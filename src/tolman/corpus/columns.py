@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tolman.corpus.metadata import typed
 from tolman.corpus.readers.source import Column, Rows, Source
 from tolman.errors import SourceError
 
@@ -43,7 +44,7 @@ def settle_roles(source: Source, first: Rows, named: Mapping[str, str | None]) -
         if role in roles:
             continue
         free = {name: values for name, values in first.columns.items() if name not in roles.values()}
-        guess = _usual_column(role, free) or (_longest_text(free) if role == "text" else None)
+        guess = _usual_column(role, free) or (_longest_text(free, source.spelled) if role == "text" else None)
         if guess is not None:
             roles[role] = guess
             notes.append(f"{role} is column {guess!r} (guessed)")
@@ -72,8 +73,9 @@ def _usual_column(role: str, columns: Mapping[str, Column]) -> str | None:
     return None
 
 
-def _longest_text(columns: Mapping[str, Column]) -> str | None:
-    lengths = {name: _mean_length(values) for name, values in columns.items()}
+def _longest_text(columns: Mapping[str, Column], spelled: bool) -> str | None:
+    text = {name: values for name, values in columns.items() if pa.types.is_string(typed(values, parse=spelled).type)}
+    lengths = {name: _mean_length(values) for name, values in text.items()}
     longest = max(lengths, key=lengths.__getitem__, default=None)
     return longest if longest is not None and lengths[longest] > 0 else None
 

@@ -18,7 +18,7 @@ from tolman.corpus.cleaning import drop_surrogates
 
 # Names that Tolman gives to columns of its own.
 RESERVED = frozenset(
-    "id title text label duplicate_ids vector fulltext passage_spans passage_vectors score confidence topic x y".split()  # noqa: SIM905  a list of names reads best like this
+    "id title text label duplicate_ids vector fulltext passage_spans passage_vectors score confidence topic x y".split()
 )
 _TRUTH = {"true": True, "false": False}
 

@@ -28,12 +28,16 @@ def open_csv(path: Path) -> Source:
 
 
 def open_tsv(path: Path) -> Source:
-    """Tab-separated. Quotes are letters like any other, unless the first lines use them in pairs around cells."""
+    """Tab-separated. Quotes are letters like any other, unless the first lines need them to hold cells together, or use
+    them in pairs around cells only.
+    """
     notes: list[str] = []
     lines = (line for _, line in read_lines(path, notes))
     head = list(islice(lines, _HEAD_LINES))
-    quoted = [cell for line in head for cell in line.rstrip("\r\n").split("\t") if cell.startswith('"')]
-    paired = bool(quoted) and all(len(cell) > 1 and cell.endswith('"') for cell in quoted)
+    plain = [line.rstrip("\r\n").split("\t") for line in head if not line.isspace()]
+    quoted = [cell for cells in plain for cell in cells if cell.startswith('"')]
+    torn = any(len(cells) != len(plain[0]) for cells in plain)
+    paired = bool(quoted) and (torn or all(len(cell) > 1 and cell.endswith('"') for cell in quoted))
     reader = partial(csv.reader, chain(head, lines), delimiter="\t")
     return _source(path, reader() if paired else reader(quoting=csv.QUOTE_NONE), notes)
 

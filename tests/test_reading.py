@@ -1,0 +1,220 @@
+"""Files with many documents: the same documents out of every format, and one clear line for every bad file."""
+
+import csv
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import tree
+
+from tolman.corpus.readers import lines
+from tolman.corpus.reading import read_corpus
+from tolman.errors import SourceError
+
+ROWS = [
+    {"id": "1", "title": "Größe", "text": 'He said "no",\nthen; left.', "year": 2020, "price": 1.5, "ok": True},
+    {"id": "2", "title": "返品", "text": "できますか。", "year": None, "price": 2.0, "ok": False},
+    {"id": "3", "title": "مرحبا", "text": "x\ty " * 50_000, "year": 2022, "price": None, "ok": None},
+]
+NAMES = list(ROWS[0])
+
+
+def as_jsonl(path: Path) -> None:
+    path.write_text("\n".join(json.dumps(row) for row in ROWS) + "\n\n", encoding="utf-8")
+
+
+def as_csv(path: Path, delimiter: str = ",") -> None:
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, NAMES, delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(ROWS)
+
+
+def as_parquet(path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS), path)
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "a.jsonl": as_jsonl,
+    "a.csv": as_csv,
+    "semicolons.csv": lambda path: as_csv(path, ";"),
+    "a.tsv": lambda path: as_csv(path, "\t"),
+    "a.parquet": as_parquet,
+    "A.PARQUET": as_parquet,
+}
+IN_MEMORY = {
+    "list": lambda: ROWS,
+    "generator": lambda: iter(ROWS),
+    "arrow": lambda: pa.Table.from_pylist(ROWS),
+    "batches": lambda: pa.Table.from_pylist(ROWS).to_reader(),
+    "pandas": lambda: pd.DataFrame(ROWS).astype({"year": "Int64"}),
+    "polars": lambda: pl.DataFrame(ROWS),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_gives_the_same_documents(name: str, packed: bool, tmp_path: Path) -> None:
+    path = tmp_path / name
+    WRITERS[name](path)
+    if packed:
+        packed_path = path.with_name(f"{name}.gz")
+        packed_path.write_bytes(gzip.compress(path.read_bytes()))
+        path = packed_path
+    limit = csv.field_size_limit()
+    assert read_corpus(path).table.equals(read_corpus(ROWS).table)
+    assert csv.field_size_limit() == limit
+
+
+@pytest.mark.parametrize("kind", IN_MEMORY)
+def test_every_kind_of_table_gives_the_same_documents(kind: str) -> None:
+    corpus = read_corpus(IN_MEMORY[kind]())
+    assert corpus.fingerprint == read_corpus(ROWS).fingerprint
+    assert [str(t) for t in corpus.table.schema.types[5:]] == ["int64", "double", "bool"]
+    assert [document.metadata["year"] for document in corpus] == [2020, None, 2022]
+
+
+def test_a_semicolon_is_noticed_and_said(tmp_path: Path) -> None:
+    as_csv(tmp_path / "a.csv", ";")
+    assert "a.csv is separated by semicolons" in read_corpus(tmp_path / "a.csv").report.notes
+
+
+def test_cells_that_spell_numbers_are_numbers_and_odd_ones_are_names(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,zip,n,f,b,e\nfoo,01234,1,1.5,true,\nbar,99999,-2,3,FALSE,\n")
+    corpus = read_corpus(path)
+    assert corpus[0].metadata == {"zip": "01234", "n": 1, "f": 1.5, "b": True, "e": None}
+    assert corpus[1].metadata == {"zip": "99999", "n": -2, "f": 3.0, "b": False, "e": None}
+
+
+def test_quotes_in_a_tsv_without_quoting_are_letters(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('text\tlabel\n"Open but never closed\tone\nplain\ttwo\n')
+    assert [(d.text, d.label) for d in read_corpus(path)] == [('"Open but never closed', "one"), ("plain", "two")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+def test_encodings(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    texts = ["Die Größe stimmt nicht.", "Ein Ärgernis – leider.", "Ċ ist selten" if "utf" in encoding else "Das war's."]
+    path.write_bytes("\r\n".join(texts).encode(encoding))
+    corpus = read_corpus(path)
+    assert [document.text for document in corpus] == texts
+    assert ("a.txt isn't UTF-8: read as Windows-1252" in corpus.report.notes) == (encoding == "cp1252")
+
+
+def test_a_text_file_is_a_document_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("one\n\ntwo\nthree\n")
+    corpus = read_corpus(path)
+    assert [document.text for document in corpus] == ["one", "two", "three"]
+    assert "a.txt: one document a line" in corpus.report.notes
+
+
+def test_wrapped_text_is_a_document_a_paragraph(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("It was the best\nof times.\n\n\nIt was the worst\nof times.\nIt was.\n")
+    corpus = read_corpus(path)
+    assert [document.text for document in corpus] == [
+        "It was the best\nof times.",
+        "It was the worst\nof times.\nIt was.",
+    ]
+    assert "book.txt: one document a paragraph" in corpus.report.notes
+
+
+def long_line(count: int) -> bytes:
+    return b'{"text": "' + b"x" * count
+
+
+BAD = {
+    "empty.jsonl": (b"", "is empty"),
+    "blank.csv": (b"\n\n", "first line that names its columns"),
+    "broken.jsonl": (b'{"text": "a"}\n\n{"text": \n', "line 3 isn't valid JSON"),
+    "array.jsonl": (b'[{"text": "a"}]\n', "line 1 holds an array: expected one JSON object a line"),
+    "deep.jsonl": (b'{"text": "a"}\n' + b"[" * 100_000 + b"\n", "line 2 isn't valid JSON"),
+    "digits.jsonl": (b'{"text": 1' + b"0" * 5_000 + b"}\n", "line 1 isn't valid JSON"),
+    "image.jsonl": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 9, "is binary data"),
+    "late.txt": (b"fine\n" * 30_000 + b"\x00\x01\x02\n", "binary data in line 30001"),
+    "zipped.csv": (gzip.compress(b"text\na\n"), "is compressed: let its name end in .gz"),
+    "mixed.txt": ("é\n".encode() + "é\n".encode("cp1252"), "mixes encodings: line 2"),
+    "mixed2.txt": ("é est là\n".encode("cp1252") + "日本語\n".encode(), "mixes encodings: line 2"),
+    "russian.txt": ("Привет, мир, как дела\n".encode("cp1251"), "neither UTF-8 nor Windows-1252"),
+    "sjis.txt": ("返品できますか。はい、できます。\n".encode("shift_jis"), "neither UTF-8 nor Windows-1252"),
+    "long.jsonl": (long_line(34 * 2**20), "a line of more than 32 MiB"),
+    "headless.csv": (b"1,some text\n2,more\n", "first line that names its columns"),
+    "twice.csv": (b"text,a,a\nx,1,2\n", "two columns named 'a'"),
+    "ragged.csv": (b"text,a\nx,1\nhello, you, there\n", "line 3 has 3 cells, the header names 2"),
+    "numbers.csv": (b"a,b\n1,2\n", "has no column of text: there are a, b"),
+    "cut.jsonl.gz": (gzip.compress(b'{"text": "a"}\n' * 99)[:-12], "damaged or truncated gzip"),
+    "not.csv.gz": (b"text\na\n", "damaged or truncated gzip"),
+    "broken.parquet": (b"PAR1 and then nothing PAR1", "isn't a whole Parquet file"),
+    "spaces.jsonl": (b'{"text": " "}\n{"text": null}\n', "has no text: all 2 documents read are empty"),
+    "table.xlsx": (b"PK", r"no known extension: expected .jsonl .* \(each also .gz\)"),
+    "noextension": (b"text", "no known extension"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    content, message = BAD[name]
+    (tmp_path / name).write_bytes(content)
+    before = tree(tmp_path)
+    with pytest.raises(SourceError, match=message) as refusal:
+        read_corpus(tmp_path / name)
+    assert "\n" not in str(refusal.value)
+    assert tree(tmp_path) == before
+
+
+def test_a_quote_that_is_never_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tolman.corpus.readers.delimited.MOST_LINE_BYTES", 1_000)
+    (tmp_path / "a.csv").write_text('text,n\nfine,1\n"never closed,2\n' + "more,3\n" * 500)
+    with pytest.raises(SourceError, match="line 3 isn't a valid row: a quote is opened and never closed"):
+        read_corpus(tmp_path / "a.csv")
+
+
+def test_a_huge_line_is_refused_without_reading_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jsonl"
+    with path.open("wb") as file:
+        file.truncate(200 * 2**20)  # sparse
+        file.seek(0)
+        file.write(b"x" * 70_000)
+    monkeypatch.setattr(lines, "refuse_binary", lambda *_: None)
+    read: list[int] = []
+    plain = lines.ByteFile.read
+    monkeypatch.setattr(lines.ByteFile, "read", lambda self, *size: read.append(1) or plain(self, *size))
+    with pytest.raises(SourceError, match="more than 32 MiB"):
+        read_corpus(path)
+    assert len(read) < 40
+
+
+def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress((b" " * 1_000 + b"\n") * 80_000, 9))
+    with pytest.raises(SourceError, match="grows more than 250 times"):
+        read_corpus(path)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"there is no file or folder .*nowhere.csv"):
+        read_corpus(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (7, "expected a path, texts, mappings, Documents or a table; got int"),
+        ([7], "got an iterable of int"),
+        (["a", {"text": "b"}], "item 2 is of type dict, the first is str"),
+        ({"text": ["a"]}, "got dict"),
+        (b"bytes", "got bytes"),
+    ],
+)
+def test_what_is_no_source(source: object, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        read_corpus(source)  # type: ignore[arg-type]

@@ -1,0 +1,146 @@
+"""Folders: one document a file."""
+
+import logging
+import zipfile
+from pathlib import Path
+
+import docx
+import pytest
+from conftest import tree
+
+from tolman.corpus.reading import read_corpus
+from tolman.errors import MissingExtra, SourceError
+
+HTML = """<html><head><title>Returns &amp; refunds</title><style>p {}</style></head><body><nav>Home</nav>
+<h1>Big</h1><p>You may <b>send</b> it back<br>within 14 days.</p><ul><li>one</li><li>two</li></ul><script>x()</script>
+</body></html>"""
+
+
+def pdf(text: str, title: str = "") -> bytes:
+    """A PDF of one page, written by hand."""
+    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
+        b"/Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Title (%s) >>" % title.encode(),
+    ]
+    content, offsets = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    trailer = b"trailer << /Size 7 /Root 1 0 R /Info 6 0 R >>\nstartxref\n%d\n%%%%EOF" % len(content)
+    return content + b"xref\n0 7\n0000000000 65535 f \n" + table + trailer
+
+
+def word(path: Path) -> None:
+    document = docx.Document()
+    document.add_heading("Warranty", 1)
+    document.add_paragraph("Two years on parts.")
+    document.add_table(1, 2).rows[0].cells[0].text = "cell"
+    document.core_properties.title = ""
+    document.save(str(path))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "docs"
+    (root / "deep/er").mkdir(parents=True)
+    (root / "a.txt").write_text("line one\nline two\n")
+    (root / "deep/b.md").write_text("# A heading\n\nBody of *b*.\n")
+    (root / "deep/front.md").write_text('---\ntitle: "From the front"\ntags: x\n---\nBody.\n')
+    (root / "deep/er/c.HTML").write_text(HTML)
+    (root / "d.pdf").write_bytes(pdf("Hello from a page", "A PDF"))
+    word(root / "e.docx")
+    (root / ".hidden.txt").write_text("no")
+    (root / "picture.png").write_bytes(b"\x89PNG")
+    return root
+
+
+def test_every_kind_of_file(folder: Path) -> None:
+    before = tree(folder)
+    corpus = read_corpus(folder)
+    assert {document.id: (document.title, document.text) for document in corpus} == {
+        "a.txt": ("a", "line one\nline two"),
+        "d.pdf": ("A PDF", "Hello from a page"),
+        "e.docx": ("Warranty", "Warranty\n\nTwo years on parts.\n\ncell"),
+        "deep/b.md": ("A heading", "Body of *b*."),
+        "deep/front.md": ("From the front", "Body."),
+        "deep/er/c.HTML": ("Returns & refunds", "Big\n\nYou may send it back\nwithin 14 days.\n\none\n\ntwo"),
+    }
+    assert "left out 1 files of other kinds: .png (1)" in corpus.report.notes
+    assert tree(folder) == before
+
+
+def test_damaged_files_are_left_out_and_noted(folder: Path) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    (folder / "broken.docx").write_bytes(b"PK nothing")
+    (folder / "empty.md").write_text("")
+    (folder / "binary.txt").write_bytes(bytes(99))
+    level = logging.getLogger("pypdf").level
+    corpus = read_corpus(folder)
+    assert len(corpus) == 6
+    notes = "\n".join(corpus.report.notes)
+    for name in ("broken.pdf isn't a PDF", "broken.docx isn't a Word", "empty.md is empty", "binary.txt is binary"):
+        assert name in notes
+    assert logging.getLogger("pypdf").level == level
+
+
+def test_nothing_but_damaged_files(tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"no")
+    with pytest.raises(
+        SourceError, match=r"none of the 1 files in .* can be read; the first: .*a.pdf isn't a PDF file"
+    ):
+        read_corpus(tmp_path)
+
+
+def test_a_folder_without_documents(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"has no .txt .* files: it is empty"):
+        read_corpus(tmp_path)
+    (tmp_path / "a.jsonl").write_text("{}")
+    with pytest.raises(SourceError, match=r"it holds .jsonl \(1\); name a single file"):
+        read_corpus(tmp_path)
+
+
+def test_a_single_page_is_a_corpus_of_one(folder: Path) -> None:
+    assert [document.id for document in read_corpus(folder / "deep/b.md")] == ["b.md"]
+
+
+def test_a_docx_bomb_is_refused_unopened(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.docx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", bytes(80 * 2**20))
+    with pytest.raises(SourceError, match="unpacks to 80 MiB: refused as a decompression bomb"):
+        read_corpus(tmp_path / "a.docx")
+
+
+@pytest.mark.parametrize(("module", "name"), [("selectolax.lexbor", "x.html"), ("pypdf", "x.pdf"), ("docx", "x.docx")])
+def test_a_missing_extra_says_how_to_get_it(
+    module: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, module, None)
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(MissingExtra, match=r"pip install 'tolman\[files\]'"):
+        read_corpus(tmp_path)
+
+
+def test_an_unreadable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: object) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.scandir", refuse)  # root may read anything, so the system's refusal is played
+    with pytest.raises(SourceError, match=r"can't read the folder .*: Permission denied"):
+        read_corpus(tmp_path)
+
+
+def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *_: object) -> object:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    (tmp_path / "a.csv").write_text("text\na\n")
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SourceError, match=r"can't read .*a.csv: Permission denied"):
+        read_corpus(tmp_path / "a.csv")
