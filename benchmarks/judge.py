@@ -36,6 +36,7 @@ WEIGHTS = (0.25, 0.5, 1.0, 2.0)
 LEXICAL = (0.05, 0.1, 0.2, 0.4)
 POOL = 3_000
 SEED = 0
+TEMPERATURES = (0.05, 0.08, 0.2)
 
 
 def static_candidates(exam: Exam, seconds: float) -> Iterator[tuple[str, Encoder]]:
@@ -44,7 +45,7 @@ def static_candidates(exam: Exam, seconds: float) -> Iterator[tuple[str, Encoder
     whole = start.trunk.finished(start.tokenizer)
     for dim in (recipe.dim // 8, recipe.dim // 4, recipe.dim // 2, recipe.dim):
         yield f"lsa-{dim}", StaticEncoder(start.tokenizer, whole.table_VD[:, :dim], whole.saturation)
-    for temperature in (0.05, recipe.temperature, 0.2):
+    for temperature in TEMPERATURES:
         for share in (0.1, 0.33, 1.0):
             changed = replace(recipe, temperature=temperature, steps=max(2, round(share * recipe.steps)))
             yield f"t{temperature}-{share}", learned(exam, changed, seconds)
@@ -98,7 +99,7 @@ def candidates(s: RetrievalSet, exam: Exam, pool: Pool, lost: Pool, seconds: flo
     asked = Pool(s.pool, contents, s.queries, np.zeros((0, 0), bool))
     bm25 = Scores(*(bm25_scores(p, language) for p in (asked, pool, lost)))
     found = {name: scores(encoder) for name, encoder in static_candidates(exam, seconds)}
-    best = next(name for name in found if name.endswith("-1.0") and not name.startswith(("t0.05", "t0.2")))
+    best = f"t{ScratchRecipe.derive(len(exam.texts)).temperature}-1.0"
     found["bm25"] = bm25
     found |= {f"{best}+{w}bm25": found[best].hybrid(w, bm25) for w in LEXICAL}
     minilm = scores(load_encoder(resolve_base("minilm")))
