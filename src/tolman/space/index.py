@@ -50,7 +50,8 @@ SCAN_FROM = 4_096
 IVF_FROM = 2_000_000
 FILES, PARTIAL = "dense", ".partial"
 _LAYOUT = 1  # of the files in derived/, part of their folder's name
-_TRAINING_ROWS = 65_536
+_TRAINING_ROWS, _TRAINING_ROUNDS = 16_384, 10  # sixteen centroids in four dimensions need no more
+_ADDED_ROWS = 65_536
 _FEWEST_TO_TRAIN = 1_024
 _QUERY_BLOCK = 256  # bounds the (Q, R) matrix of an exact scan
 _EXACT_CELLS = 64_000_000
@@ -348,10 +349,14 @@ def _build_coarse(vectors_RD: Floats, kind: Choice) -> Any:
     coarse = faiss.index_factory(dim, f"RR,{codes}", faiss.METRIC_INNER_PRODUCT)
     if kind == "ivf":
         _innermost(coarse).nprobe = max(16, _cells(rows) // 32)
-    chosen = np.random.default_rng(0).choice(rows, min(rows, _TRAINING_ROWS), replace=False)
+        sample = 40 * _cells(rows)
+    else:
+        _innermost(coarse).pq.cp.niter = _TRAINING_ROUNDS
+        sample = _TRAINING_ROWS
+    chosen = np.random.default_rng(0).choice(rows, min(rows, sample), replace=False)
     coarse.train(vectors_RD[np.sort(chosen)])
-    for start in range(0, rows, _TRAINING_ROWS):
-        coarse.add(np.ascontiguousarray(vectors_RD[start : start + _TRAINING_ROWS]))
+    for start in range(0, rows, _ADDED_ROWS):
+        coarse.add(np.ascontiguousarray(vectors_RD[start : start + _ADDED_ROWS]))
     return coarse
 
 

@@ -1,0 +1,104 @@
+"""kill -9 at random moments of making and changing a space: does it open at a committed version, every time?
+
+    python benchmarks/kill.py [--rounds 30]
+
+A child process makes a space anew, adds, removes and compacts, over and over; the parent kills it at a random moment
+and checks what is on disk. Every commit of the child keeps a rule (groups of 10 documents, all of one turn), so half a
+commit would show. Each kind of work is killed `rounds` times.
+"""
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from report import Cell, write_result
+
+from tolman.errors import TolmanError
+from tolman.space.space import open_space
+
+TESTS = Path(__file__).parents[1] / "tests"
+GROUPS = {"create": 100, "add": 10, "remove": 10, "compact": 10}
+CHILD = f"""
+import sys
+sys.path.insert(0, {str(TESTS)!r})
+from datetime import timedelta
+from pathlib import Path
+from tiny import tiny_corpus, tiny_encoder
+from tolman.space import space
+from tolman.space.space import LatentSpace, open_space
+path, work = Path(sys.argv[1]), sys.argv[2]
+space.BATCH = 32
+encoder = tiny_encoder()
+group = range(100, 110)
+print("ready", flush=True)
+turn = int(sys.argv[3]) * 100_000
+while True:
+    turn += 1
+    if work == "create":
+        LatentSpace.create(path, tiny_corpus(range(100), changed=f"Turn {{turn}}. "), encoder)
+        continue
+    opened = open_space(path)
+    if work == "add":
+        opened.add(tiny_corpus(group, changed=f"Turn {{turn}}. "))
+    elif work == "remove":
+        opened.add(tiny_corpus(group, changed=f"Turn {{turn}}. "))
+        opened.remove([f"d{{n}}" for n in group])
+    else:
+        opened.add(tiny_corpus(group, changed=f"Turn {{turn}}. "))
+        opened.compact(keep=timedelta(milliseconds=200))
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    moment = random.Random(options.seed)
+    rows: list[dict[str, Cell]] = []
+    for work in GROUPS:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "killed.space"
+            if work != "create":
+                run(path, "create", 0, wait=2.0)
+            verdicts = Counter(attack(path, work, turn, moment) for turn in range(1, options.rounds + 1))
+        kept = {"killed during": work, "rounds": options.rounds, "opened and whole": verdicts["whole"]}
+        rows.append(kept | {"not opened": verdicts["not opened"], "half a commit": verdicts["half"]})
+    write_result("kill", rows, f"SIGKILL between 0 and 0.6 s after the child began to work; seed {options.seed}.")
+    if any(row["opened and whole"] != row["rounds"] for row in rows):
+        sys.exit(1)
+
+
+def attack(path: Path, work: str, turn: int, moment: random.Random) -> str:
+    """Let a child work, kill it, and look."""
+    run(path, work, turn, wait=moment.uniform(0, 0.6))
+    if not path.exists():  # the very first space was never finished
+        return "whole" if work == "create" else "not opened"
+    try:
+        opened = open_space(path)
+        opened.search("refund arrived", 5)
+        texts = dict(zip(*opened.table(["id", "text"]).to_pydict().values(), strict=True))
+    except TolmanError as error:
+        print(f"{work}, turn {turn}: {error}", file=sys.stderr)
+        return "not opened"
+    numbers = range(100) if work == "create" else range(100, 110)
+    turns = [text.split(".")[0] for name, text in texts.items() if int(name[1:]) in numbers]
+    return "whole" if len(turns) in (0, GROUPS[work]) and len(set(turns)) <= 1 else "half"
+
+
+def run(path: Path, work: str, turn: int, *, wait: float) -> None:
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(path), work, str(turn)], stdout=subprocess.PIPE)
+    with child:
+        assert child.stdout
+        assert child.stdout.readline() == b"ready\n"
+        time.sleep(wait)
+        child.kill()
+
+
+if __name__ == "__main__":
+    main()
