@@ -128,6 +128,19 @@ def test_wrapped_text_is_a_document_a_paragraph(tmp_path: Path) -> None:
     assert "book.txt: one document a paragraph" in corpus.report.notes
 
 
+def test_missing_texts_are_empty_wherever_they_stand(tmp_path: Path) -> None:
+    assert read_corpus([None, "a", float("nan")]).report.empty == 2
+    (tmp_path / "a.csv").write_text("text,n\nNaN,1\nNULL,\nthere,NaN\n")
+    corpus = read_corpus(tmp_path / "a.csv")
+    assert (len(corpus), corpus.report.empty, corpus[0].metadata["n"]) == (1, 2, None)
+
+
+def test_a_constant_column_is_no_id_and_an_empty_one_is_text() -> None:
+    corpus = read_corpus([{"UID": "same", "text": f"t{i}", "title": None, "nothing": None} for i in range(3)])
+    assert corpus.report.columns == {"text": "text", "title": "title"}
+    assert corpus.table.schema.field("nothing").type == pa.string()
+
+
 def long_line(count: int) -> bytes:
     return b'{"text": "' + b"x" * count
 
@@ -145,6 +158,8 @@ BAD = {
     "mixed.txt": ("é\n".encode() + "é\n".encode("cp1252"), "mixes encodings: line 2"),
     "mixed2.txt": ("é est là\n".encode("cp1252") + "日本語\n".encode(), "mixes encodings: line 2"),
     "russian.txt": ("Привет, мир, как дела\n".encode("cp1251"), "neither UTF-8 nor Windows-1252"),
+    "polish.txt": ("Zażółć gęślą jaźń\n".encode("cp1250"), "neither UTF-8 nor Windows-1252"),
+    "open.csv": (b'id,text\n1,"abc\n2,def\n', "line 2 isn't a valid row: a quote is opened and never closed"),
     "sjis.txt": ("返品できますか。はい、できます。\n".encode("shift_jis"), "neither UTF-8 nor Windows-1252"),
     "long.jsonl": (long_line(34 * 2**20), "a line of more than 32 MiB"),
     "headless.csv": (b"1,some text\n2,more\n", "first line that names its columns"),

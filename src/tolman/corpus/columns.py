@@ -20,6 +20,8 @@ _USUAL = {
     ),
     "title": ("title", "subject", "headline", "heading", "name", "summary"),
 }
+# Others are ids only where no two rows share one.
+_ALWAYS_ID = ("id", "_id")
 _ORDER = ("id", "label", "text", "title")
 _LONGEST_SHOWN = 30
 
@@ -68,9 +70,17 @@ def _usual_column(role: str, columns: Mapping[str, Column]) -> str | None:
     by_lower = {name.strip().lower(): name for name in columns}
     for usual in _USUAL[role]:
         name = by_lower.get(usual)
-        if name is not None and (role == "id" or _mean_length(columns[name]) > 0):
+        if name is not None and _fits(role, usual, columns[name]):
             return name
     return None
+
+
+def _fits(role: str, usual: str, values: Column) -> bool:
+    """Whether a column of a usual name holds what the role needs, judged by its first rows."""
+    cells = values.to_pylist() if isinstance(values, pa.Array) else list(values)
+    if role == "id":
+        return usual in _ALWAYS_ID or len({str(cell) for cell in cells}) == len(cells)
+    return _mean_length(values) > 0 or (role != "text" and all(cell is None for cell in cells))
 
 
 def _longest_text(columns: Mapping[str, Column], spelled: bool) -> str | None:

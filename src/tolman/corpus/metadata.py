@@ -89,6 +89,11 @@ def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
     return pa.schema([pa.field(name, kind) for name, kind in types.items()])
 
 
+def settled(schema: pa.Schema) -> pa.Schema:
+    """`schema` with text for columns that never held a value: it can hold whatever comes later."""
+    return pa.schema([column.with_type(pa.string()) if pa.types.is_null(column.type) else column for column in schema])
+
+
 def conform(batch: pa.Table, schema: pa.Schema) -> pa.Table:
     """`batch` in the columns and types of `schema`, null where it has no such column."""
     columns = [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tolman.corpus.metadata import common_schema, conform
+from tolman.corpus.metadata import common_schema, conform, settled
 from tolman.errors import StorageError
 
 PART_BYTES = 64 * 2**20
@@ -49,7 +49,7 @@ class Spool:
         """
         if self._parts and self._waiting:
             self._flush()
-        schema = common_schema([*self._schemas, *(table.schema for table in self._waiting)])
+        schema = settled(common_schema([*self._schemas, *(table.schema for table in self._waiting)]))
         if not self._parts:
             table = _together(self._waiting, schema)
             return table if kept_N.all() else table.filter(pa.array(kept_N))

@@ -13,6 +13,9 @@ from tolman.errors import SourceError
 
 _HEAD_LINES = 200
 _LONGEST_NAME = 200
+# Put behind the last line. A quote that is never closed swallows it, which the csv module alone doesn't tell.
+_END = "\x1e"
+_MISSING = frozenset(("", "NaN", "nan", "NULL", "null"))
 
 
 def open_csv(path: Path) -> Source:
@@ -23,7 +26,7 @@ def open_csv(path: Path) -> Source:
     delimiter = max((",", ";", "\t"), key=header.count)  # the comma wins a tie
     if delimiter != ",":
         notes.append(f"{path.name} is separated by {'semicolons' if delimiter == ';' else 'tabs'}")
-    rows = csv.reader(chain([header], lines), delimiter=delimiter)
+    rows = csv.reader(chain([header], lines, [_END]), delimiter=delimiter)
     return _source(path, rows, notes)
 
 
@@ -38,7 +41,7 @@ def open_tsv(path: Path) -> Source:
     quoted = [cell for cells in plain for cell in cells if cell.startswith('"')]
     torn = any(len(cells) != len(plain[0]) for cells in plain)
     paired = bool(quoted) and (torn or all(len(cell) > 1 and cell.endswith('"') for cell in quoted))
-    reader = partial(csv.reader, chain(head, lines), delimiter="\t")
+    reader = partial(csv.reader, chain(head, lines, [_END]), delimiter="\t")
     return _source(path, reader() if paired else reader(quoting=csv.QUOTE_NONE), notes)
 
 
@@ -57,7 +60,7 @@ def _named(path: Path, rows: Any, notes: list[str]) -> Iterator[tuple[int, dict[
                     "quote cells that hold the separator"
                 )
             del cells[len(names) :]
-        padded = chain((cell or None for cell in cells), [None] * (len(names) - len(cells)))
+        padded = chain((None if cell in _MISSING else cell for cell in cells), [None] * (len(names) - len(cells)))
         yield line, dict(zip(names, padded, strict=True)), sum(map(len, cells))
 
 
@@ -72,13 +75,20 @@ def _numbered(path: Path, rows: Any) -> Iterator[tuple[int, list[str]]]:
                 gathered.append((start, cells))
                 start = rows.line_num + 1
         except csv.Error as error:
-            reason = "a quote is opened and never closed" if "field limit" in str(error) else error
-            raise SourceError(f"{path} line {start} isn't a valid row: {reason}") from None
+            raise _invalid(path, start, "" if "field limit" in str(error) else str(error)) from None
         finally:
             csv.field_size_limit(limit)
-        if not gathered:
-            return
-        yield from ((line, cells) for line, cells in gathered if cells)
+        for line, cells in gathered:
+            if cells == [_END]:
+                return
+            if cells and cells[-1].endswith(_END):
+                raise _invalid(path, line, "")
+            if cells:
+                yield line, cells
+
+
+def _invalid(path: Path, line: int, reason: str) -> SourceError:
+    return SourceError(f"{path} line {line} isn't a valid row: {reason or 'a quote is opened and never closed'}")
 
 
 def _header(path: Path, cells: Sequence[str], notes: list[str]) -> list[str]:

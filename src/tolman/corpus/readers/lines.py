@@ -7,6 +7,7 @@ text, is refused with the line.
 
 import codecs
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,9 @@ _BOMS = (
 )
 # Words of single-byte text are mostly ASCII. Other encodings of other scripts hardly use it.
 _MOST_FOREIGN = 0.4
+# Nor do western words hold signs like ¿ or ³ between letters, where central European encodings have letters.
+_ODD = re.compile(r"(?<=[^\W\d_])[\u00a1-\u00b6\u00b8-\u00bf×÷](?=[^\W\d_])")
+_MOST_ODD = 0.05
 
 
 class ByteFile:
@@ -108,7 +112,7 @@ class Decoder:
     def __init__(self, path: Path, encoding: str, notes: list[str]) -> None:
         self._path, self._encoding, self._notes = path, encoding, notes
         self._multibyte_line = 0
-        self._letters = self._foreign = 0
+        self._letters = self._foreign = self._odd = 0
 
     def decode(self, line: bytes, number: int) -> str:
         """`line` as text.
@@ -146,9 +150,13 @@ class Decoder:
         self._letters += len(line) - line.count(b" ")
         self._refuse_foreign(200)
         try:
-            return line.decode("cp1252")
+            text = line.decode("cp1252")
         except UnicodeDecodeError:
             raise self._unknown(number) from None
+        self._odd += len(_ODD.findall(text))
+        if self._odd > _MOST_ODD * self._foreign:
+            raise self._unknown(number)
+        return text
 
     def _refuse_foreign(self, enough: int) -> None:
         if self._foreign > enough and self._foreign > _MOST_FOREIGN * self._letters:

@@ -1,5 +1,6 @@
 """What is in memory already: texts, mappings, documents, Arrow tables and whatever speaks Arrow (pandas, polars)."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -16,14 +17,19 @@ DOCUMENT_ROLES = {"text": "text", "title": "title", "id": "id", "label": "label"
 def open_iterable(items: Iterable[Any]) -> Source:
     """Texts, mappings or Documents; all of one kind."""
     iterator = iter(items)
-    first = next(iterator, None)
-    if first is None:
-        return Source("the list", iter(()), "item", {"text": "text"})
+    missing: list[Any] = []
+    first = None
+    for first in iterator:
+        if not _is_missing(first):
+            break
+        missing.append(None)
+    else:
+        return _texts(iter(missing))
     kinds: dict[type, Callable[[Iterator[Any]], Source]] = {str: _texts, Mapping: _mappings, Document: _documents}
     kind = next((kind for kind in kinds if isinstance(first, kind)), None)
     if kind is None:
         raise SourceError(f"expected texts, mappings, Documents or a table; got an iterable of {type(first).__name__}")
-    return kinds[kind](_all_of(kind, chain([first], iterator)))
+    return kinds[kind](_all_of(kind, chain(missing, [first], iterator)))
 
 
 def open_arrow(table: Any) -> Source:
@@ -74,15 +80,22 @@ def known_roles(schema: pa.Schema) -> dict[str, str]:
 
 def _all_of(kind: type, items: Iterable[Any]) -> Iterator[Any]:
     for number, item in enumerate(items, 1):
-        if not isinstance(item, kind):
+        if kind is str and _is_missing(item):
+            yield None
+        elif not isinstance(item, kind):
             raise SourceError(
                 f"item {number} is of type {type(item).__name__}, the first is {kind.__name__}: mix no kinds"
             )
-        yield item
+        else:
+            yield item
 
 
-def _texts(items: Iterator[str]) -> Source:
-    rows = ((number, {"text": text}, len(text)) for number, text in enumerate(items, 1))
+def _is_missing(item: Any) -> bool:
+    return item is None or (isinstance(item, float) and math.isnan(item))
+
+
+def _texts(items: Iterator[str | None]) -> Source:
+    rows = ((number, {"text": text}, len(text or "")) for number, text in enumerate(items, 1))
     return Source("the list of texts", by_column(rows), "item", {"text": "text"})
 
 

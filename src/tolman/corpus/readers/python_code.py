@@ -81,7 +81,10 @@ def _stdlib_files() -> Iterator[tuple[str, Path]]:
 def _package_files(package: str) -> Iterator[tuple[str, Path]]:
     top, *inner = package.split(".")
     if not all(part.isidentifier() for part in (top, *inner)):
-        raise SourceError(f"expected {PREFIX}{STDLIB} or {PREFIX} and the name of a package; got {PREFIX}{package}")
+        raise SourceError(
+            f"expected {PREFIX}{STDLIB} or {PREFIX} and the name that `import` uses (sklearn, not scikit-learn); "
+            f"got {PREFIX}{package}"
+        )
     try:
         spec = importlib.util.find_spec(top)  # of a top-level name: finds it, runs nothing of it
     except ValueError:  # __main__ and the like

@@ -34,6 +34,8 @@ def read_html(path: Path, notes: list[str]) -> Page:
         node.decompose()
     for node in tree.css("br"):
         node.replace_with("\n")
+    for node in tree.css("td, th"):
+        node.insert_after(" ")
     for node in tree.css(_BLOCKS):
         node.insert_before("\n\n")
         node.insert_after("\n\n")
