@@ -15,12 +15,14 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import faiss
 import numpy as np
 from report import Cell, write_result
 
 import tolman
+from tolman.cost import cpu_seconds
 from tolman.models.pretrained import resolve_base
 
 QUERY = "wait until another thread is done"
@@ -79,29 +81,47 @@ def sample_documents(count: int) -> list[tolman.Document]:
     raise SystemExit(f"only {len(found)} different docstrings are installed here; ask for fewer --documents")
 
 
-def race(folder: Path, model: str, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds of each run of ours and of the rival's."""
+class Took(NamedTuple):
+    """One process from start to exit. CPU seconds stay comparable when others use the machine."""
+
+    wall: float
+    cpu: float
+
+
+def race(folder: Path, model: str, rounds: int) -> tuple[list[Took], list[Took]]:
+    """What each run of ours and of the rival's took."""
     ours = [str(Path(sys.executable).with_name("tolman")), "search", str(folder / "own.space"), QUERY]
     rival = [sys.executable, "-c", RIVAL, str(folder), model, QUERY]
     for command in (ours, rival):  # once unmeasured, to fill the file cache
-        seconds(command)
-    pairs = [(seconds(ours), seconds(rival)) for _ in range(rounds)]
+        run(command)
+    pairs = [(run(ours), run(rival)) for _ in range(rounds)]
     return [own for own, _ in pairs], [other for _, other in pairs]
 
 
-def seconds(command: list[str]) -> float:
-    began = time.perf_counter()
+def run(command: list[str]) -> Took:
+    began, used = time.perf_counter(), cpu_seconds()
     subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - began
+    return Took(time.perf_counter() - began, cpu_seconds() - used)
 
 
-def report(ours: list[float], rival: list[float], documents: int) -> None:
+def report(ours: list[Took], rival: list[Took], documents: int) -> None:
     rows: list[dict[str, Cell]] = [
-        {"what": name, "median s": statistics.median(times), "fastest s": min(times), "slowest s": max(times)}
-        for name, times in (("tolman search", ours), ("sentence-transformers + faiss", rival))
+        {
+            "what": name,
+            "median s": statistics.median(took.wall for took in runs),
+            "fastest s": min(took.wall for took in runs),
+            "median CPU s": statistics.median(took.cpu for took in runs),
+        }
+        for name, runs in (("tolman search", ours), ("sentence-transformers + faiss", rival))
     ]
-    ratio = statistics.median(other / own for own, other in zip(ours, rival, strict=True))
-    rows.append({"what": "ratio (median of pairs)", "median s": ratio})
+    pairs = list(zip(ours, rival, strict=True))
+    rows.append(
+        {
+            "what": "times faster (median of pairs)",
+            "median s": statistics.median(other.wall / own.wall for own, other in pairs),
+            "median CPU s": statistics.median(other.cpu / own.cpu for own, other in pairs),
+        }
+    )
     write_result(
         "cold_search",
         rows,
