@@ -141,6 +141,11 @@ def test_a_constant_column_is_no_id_and_an_empty_one_is_text() -> None:
     assert corpus.table.schema.field("nothing").type == pa.string()
 
 
+def test_a_repeated_long_name_is_not_the_text() -> None:
+    corpus = read_corpus([{"group": "the same long name for all of them", "words": f"short {i}"} for i in range(20)])
+    assert corpus.report.columns == {"text": "words"}
+
+
 def long_line(count: int) -> bytes:
     return b'{"text": "' + b"x" * count
 

@@ -85,9 +85,16 @@ def _fits(role: str, usual: str, values: Column) -> bool:
 
 def _longest_text(columns: Mapping[str, Column], spelled: bool) -> str | None:
     text = {name: values for name, values in columns.items() if pa.types.is_string(typed(values, parse=spelled).type)}
-    lengths = {name: _mean_length(values) for name, values in text.items()}
+    # Weighed by how many differ: the name of a group is no text, however long it is.
+    lengths = {name: _mean_length(values) * _distinct(values) for name, values in text.items()}
     longest = max(lengths, key=lengths.__getitem__, default=None)
     return longest if longest is not None and lengths[longest] > 0 else None
+
+
+def _distinct(values: Column) -> float:
+    """Distinct cells in a cell."""
+    cells = values.to_pylist() if isinstance(values, pa.Array) else list(values)
+    return len({str(cell) for cell in cells}) / len(cells)
 
 
 def _mean_length(values: Column) -> float:
