@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from conftest import Cli, tree
 
+from tolman import open_space
+
 KEYS = {"id", "score", "cosine", "confidence", "title", "snippet", "snippet_span"}
 
 
@@ -33,6 +35,15 @@ def test_many_queries_are_json_lines_in_order(cli: Cli, tickets_space: Path, tmp
     assert [hit["id"] for hit in json.loads(lines[0])["hits"]] == [hit["id"] for hit in alone["hits"]]
     shown = cli("search", tickets_space, "--queries", queries, "-k", 2).stdout
     assert shown.index("b: refund") < shown.index("a: cracked on arrival")
+
+
+def test_a_small_space_gives_what_it_has(cli: Cli, own_space: Path) -> None:
+    ids = [document["id"] for document in open_space(own_space).table(["id"]).to_pylist()]
+    cli("remove", own_space, *ids[4:])
+    left = len(open_space(own_space))
+    hits = json.loads(cli("search", own_space, "refund", "--json", "--mode", "dense").stdout)["hits"]
+    assert len(hits) == left < 10
+    assert cli("search", own_space, "refund", "-k", left + 1).code == 1
 
 
 def test_a_filter_filters(cli: Cli, tickets_space: Path) -> None:

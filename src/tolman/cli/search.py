@@ -16,11 +16,13 @@ from tolman.cli.printing import print_json
 if TYPE_CHECKING:
     from tolman.search import Hit, Mode, SearchResult
 
+HITS = 10
+
 
 @click.command()
 @space_argument
 @click.argument("query", required=False)
-@click.option("-k", default=10, show_default=True, help="How many hits.")
+@click.option("-k", type=int, help="How many hits.  [default: 10, or all where there are fewer]")
 @click.option(
     "--mode",
     type=click.Choice(["hybrid", "dense", "lexical"]),
@@ -36,7 +38,7 @@ def search(
     space: Path,
     *,
     query: str | None,
-    k: int,
+    k: int | None,
     mode: "Mode",
     where: str | None,
     queries: Path | None,
@@ -54,19 +56,21 @@ def search(
       tolman search tickets.space "late delivery" -k 3 --where "year > 2020"
       tolman search tickets.space --queries questions.jsonl --json > answers.jsonl
     """
+    if (query is None) == (queries is None):
+        raise click.UsageError("give either a QUERY or --queries FILE")
     from tolman.space.space import open_space
 
-    if query is not None and queries is None:
-        result = open_space(space, version=version).search(query, k, mode=mode, where=where)
+    opened = open_space(space, version=version)
+    count = min(HITS, len(opened)) if k is None else k
+    if query is not None:
+        result = opened.search(query, count, mode=mode, where=where)
         print_json(as_json(result)) if json else print_result(result)
-    elif queries is not None and query is None:
+    elif queries is not None:
         from tolman.evaluation import read_queries
 
         asked = read_queries(queries)
-        results = open_space(space, version=version).search_many(list(asked.values()), k, mode=mode, where=where)
+        results = opened.search_many(list(asked.values()), count, mode=mode, where=where)
         print_answers(asked, results, json=json)
-    else:
-        raise click.UsageError("give either a QUERY or --queries FILE")
 
 
 def print_answers(names: Iterable[str], results: Iterable["SearchResult"], *, json: bool) -> None:
