@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 from quality import mean_ndcg
+from remembering import RememberingMiniLM
 from report import write_result
 from scipy.stats import spearmanr
 from sets import SETS, RetrievalSet
 
 from tolman.judge import Exam, Pool, set_exam
-from tolman.models import load_encoder
+from tolman.learning import TRANSFORMER_POOL
 from tolman.models.encoder import Encoder
-from tolman.models.pretrained import resolve_base
 from tolman.models.static import StaticEncoder
 from tolman.progress import Silent
 from tolman.ranking import HybridRanking
@@ -34,7 +34,7 @@ from tolman.tuning import bm25_scores
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0)
 LEXICAL = (0.05, 0.1, 0.2, 0.4)
-POOL = 3_000
+POOL = TRANSFORMER_POOL
 SEED = 0
 TEMPERATURES = (0.05, 0.08, 0.2)
 
@@ -102,7 +102,7 @@ def candidates(s: RetrievalSet, exam: Exam, pool: Pool, lost: Pool, seconds: flo
     best = f"t{ScratchRecipe.derive(len(exam.texts)).temperature}-1.0"
     found["bm25"] = bm25
     found |= {f"{best}+{w}bm25": found[best].hybrid(w, bm25) for w in LEXICAL}
-    minilm = scores(load_encoder(resolve_base("minilm")))
+    minilm = scores(RememberingMiniLM())
     largest = max((name for name in found if name.startswith("lsa")), key=lambda name: int(name[4:]))
     found["minilm"] = minilm
     found |= {f"minilm+{w}{name}": minilm.plus(w, found[name]) for name in (largest, best, "wrecked") for w in WEIGHTS}

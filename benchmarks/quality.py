@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from remembering import RememberingMiniLM
 from report import write_result
 from sets import SETS, RetrievalSet
 
@@ -28,8 +29,7 @@ from tolman.corpus.passages import sentences
 from tolman.judge import Pool
 from tolman.learning import Made, Maker, Plan
 from tolman.metrics import auroc, expected_calibration_error, ndcg
-from tolman.models import load_encoder
-from tolman.models.pretrained import resolve_base
+from tolman.models.encoder import Encoder
 from tolman.progress import Silent
 from tolman.ranking import HybridRanking
 from tolman.space.language import guess_language
@@ -37,6 +37,7 @@ from tolman.tuning import bm25_scores
 
 NEIGHBOURS = 10
 FOREIGN_QUESTIONS = 200
+MINILM = RememberingMiniLM()
 
 
 @dataclass
@@ -81,6 +82,13 @@ def mean_ndcg(scores_QN: np.ndarray, s: RetrievalSet) -> float:
     pooled = set(s.pool.tolist())
     gains = [{str(d): float(g) for d, g in relevant.items() if d in pooled} for relevant in s.relevant]
     return float(np.mean([ndcg(r, g) for r, g in zip(ranked, gains, strict=True)]))
+
+
+class RememberingMaker(Maker):
+    """Differs from `Maker` in nothing but that MiniLM remembers."""
+
+    def _pretrained(self) -> Encoder:
+        return MINILM
 
 
 def make(ground: Ground, base: str, objectives: str | None, seed: int, seconds: float) -> Made:
@@ -204,8 +212,6 @@ def main() -> None:
     parser.add_argument("--untitled", action="store_true")
     parser.add_argument("--first-sentence", action="store_true")
     options = parser.parse_args()
-    global MINILM  # noqa: PLW0603
-    MINILM = load_encoder(resolve_base("minilm"))
     sets = {name: SETS[name](options.data) for name in SETS if name in options.sets.split(",")}
     everyone = {name: s.queries for name, s in sets.items()}
     generator = np.random.default_rng(0)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tolman.tokenization import TokenSequences, tokenize, train_tokenizer, vocabulary_size
+from tolman import tokenization
+from tolman.tokenization import TokenSequences, WordMemory, tokenize, train_tokenizer, vocabulary_size
 
 TEXTS = [
     "The donkey refused to carry the load. parseHTTPResponse(read_timeout=3)",
@@ -46,6 +47,24 @@ def test_tokenize_keeps_order_and_empties(tokenizer):
     assert len(sequences) == len(texts)
     for row, text in enumerate(texts):
         assert sequences[row].tolist() == tokenizer.encode(text, add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize("most", [10**6, 5])
+def test_a_memory_of_words_changes_no_token(tokenizer, monkeypatch, most):
+    monkeypatch.setattr(tokenization, "_MOST_REMEMBERED", most)
+    odd = [
+        "a\u00a0b c\u3000d",
+        "x\u0301y \u0301z",
+        "\u00a8 \u2028e",
+        "HTTPServer,readTimeout;",
+        "ｆｕｌｌ　ｗｉｄｔｈ",
+        " ",
+        "",
+    ]
+    memory = WordMemory(tokenizer)
+    for texts in (TEXTS, odd, [*odd, *TEXTS]):
+        expected = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        assert [ids.tolist() for ids in memory(texts)] == expected
 
 
 def test_only_and_cut_agree_with_slicing():

@@ -27,11 +27,13 @@ from tokenizers import Tokenizer
 from tolman.errors import ModelError
 from tolman.models.encoder import Floats, Role, TokenStates
 from tolman.models.portable import write_portable
+from tolman.tokenization import WordMemory
 
 Ints: TypeAlias = NDArray[np.int32]
 
 _PASSAGE_TOKENS = 2_048
 _CHUNK = 1_024
+_FEW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,11 @@ class StaticEncoder:
     def encode(self, texts: Sequence[str], role: Role = "document") -> Floats:
         """Unit vectors (N, D); a text with no known token gives zeros."""
         vectors_ND = np.zeros((len(texts), self.dim), np.float32)
+        table_VD = self._wide_table if len(texts) > _FEW else self.table_VD
         for first in range(0, len(texts), _CHUNK):
-            encodings = self.tokenizer.encode_batch_fast(list(texts[first : first + _CHUNK]), add_special_tokens=False)
-            for row, encoding in enumerate(encodings, first):
-                if encoding.ids:
-                    vectors_ND[row] = self._pool(np.asarray(encoding.ids, np.int32), role)
+            for row, ids_T in enumerate(self._token_ids(texts[first : first + _CHUNK]), first):
+                if len(ids_T):
+                    vectors_ND[row] = self._pool(ids_T, role, table_VD)
         return vectors_ND
 
     def tokens(self, text: str) -> TokenStates:
@@ -113,15 +115,24 @@ class StaticEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text."""
-        return [len(e.ids) for e in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+        return [len(ids_T) for ids_T in self._token_ids(texts)]
 
-    def _pool(self, ids_T: Ints, role: Role) -> Floats:
+    @cached_property
+    def _token_ids(self) -> WordMemory:
+        return WordMemory(self.tokenizer)
+
+    @cached_property
+    def _wide_table(self) -> Floats:
+        """The table in float32: widened once for many texts; for a few only the rows they need are."""
+        return self.table_VD.astype(np.float32)
+
+    def _pool(self, ids_T: Ints, role: Role, table_VD: NDArray[Any]) -> Floats:
         ids_U, repeats_U = np.unique(ids_T, return_counts=True)
         counts_U = repeats_U.astype(np.float32)
         weights_U = (
             self.saturation.query(counts_U) if role == "query" else self.saturation.document(counts_U, len(ids_T))
         )
-        vector_D: Floats = weights_U @ self.table_VD[ids_U].astype(np.float32)
+        vector_D: Floats = weights_U @ table_VD[ids_U].astype(np.float32, copy=False)
         return vector_D / max(float(np.linalg.norm(vector_D)), 1e-12)
 
     def save(self, folder: Path) -> None:
