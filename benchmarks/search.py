@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/search.py --data DATA [--vectors FILE.npy ...] [--sizes 20000,200000,1000000]
 
 Without --vectors it makes its own from the Wikipedia text under DATA/wiki_en: overlapping spans of one to three
-sentences, TF-IDF, truncated to 384 dimensions (LSA). --vectors takes any .npy of unit vectors, for instance what `tolman
-encode` wrote. The last 1,000 rows are the queries and not in the index.
+sentences, TF-IDF, truncated to 384 dimensions (LSA). --vectors takes any .npy of unit vectors, for instance what
+`tolman encode` wrote. The last 1,000 rows are the queries and not in the index.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def main() -> None:
                 rows += measure(name, vectors, size, options.kinds.split(","))
     notes = (
         f"One thread (OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}), k = {K}. Batch: {QUERIES} queries "
-        "in one call (fewer where the scan is slow); single: one call each. Median of 3. Recall against the exact scan. "
+        "in one call (fewer where the scan is slow); single: one call each. Median of 3. Recall against an exact scan. "
         "The ratio is to the exact scan of faiss.IndexFlatIP, query by query, in the same run."
     )
     write_result("search", rows, notes)
