@@ -36,6 +36,15 @@ def test_passages_fit_and_cover_every_word(encoder):
         assert not cuts or "".join(passages).replace(" ", "").replace("\n", "") == "".join(text.split())
 
 
+def test_a_huge_document_is_cut_chunk_by_chunk(encoder, monkeypatch):
+    monkeypatch.setattr(encoding, "CHUNK_CHARACTERS", 300)
+    for text in (LONG, "cat" * 400, "the mat " * 90):
+        (cuts,) = passages_of(encoder, [text])
+        assert "".join("".join(text[start:end] for start, end in cuts).split()) == "".join(text.split())
+        assert max(end - start for start, end in cuts) <= 300
+        assert max(encoder.count_tokens([text[start:end] for start, end in cuts])) <= MAX_TOKENS - 2
+
+
 def test_a_document_is_its_vector_or_the_sum_of_its_passages(encoder):
     encoded = encode_documents(encoder, DOCUMENTS)
     for row, (text, cuts) in enumerate(zip(DOCUMENTS, encoded.passage_spans, strict=True)):

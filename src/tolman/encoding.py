@@ -25,9 +25,11 @@ from tolman.progress import Progress, Silent
 
 Span: TypeAlias = tuple[int, int]
 
-WINDOW_TEXTS = 2048
-WINDOW_CHARACTERS = 8_000_000
-"""How much is encoded between two notes of how far a run is, and held in memory."""
+WINDOW_TEXTS = 1024
+WINDOW_CHARACTERS = 500_000
+"""How much is encoded between two notes of how far a run is: under a minute of it is lost when a run is killed."""
+CHUNK_CHARACTERS = 200_000
+"""How much of one document is cut into passages at a time: tokenising takes a hundred times the memory of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,13 @@ def passages_of(encoder: Encoder, contents: Sequence[str]) -> list[list[Span]]:
     limit = encoder.passage_tokens
     # No tokenizer makes more tokens than there are bytes: short texts needn't be tokenised twice.
     doubtful = [row for row, text in enumerate(contents) if len(text) * 4 > limit and len(text.encode()) > limit]
-    counts = encoder.count_tokens([contents[row] for row in doubtful])
+    counted = [row for row in doubtful if len(contents[row]) <= CHUNK_CHARACTERS]
+    counts = encoder.count_tokens([contents[row] for row in counted])
+    fitting = {row for row, tokens in zip(counted, counts, strict=True) if tokens <= limit}
     spans: list[list[Span]] = [[] for _ in contents]
-    for row, count in zip(doubtful, counts, strict=True):
-        if count > limit:
-            spans[row] = split_passages(contents[row], encoder.count_tokens, limit)
+    for row in doubtful:
+        if row not in fitting:
+            spans[row] = _passages(encoder, contents[row])
     return spans
 
 
@@ -138,6 +142,26 @@ def _encode_window(encoder: Encoder, contents: Sequence[str], first_row: int) ->
     cut = np.unique(rows)
     vectors_ND[cut] /= np.maximum(np.linalg.norm(vectors_ND[cut], axis=1, keepdims=True), 1e-12)
     return EncodedDocuments(vectors_ND, spans, passages_PD, rows + first_row)
+
+
+def _passages(encoder: Encoder, text: str) -> list[Span]:
+    return [
+        (start + first, start + last)
+        for start, end in _chunks(text)
+        for first, last in split_passages(text[start:end], encoder.count_tokens, encoder.passage_tokens)
+    ]
+
+
+def _chunks(text: str) -> Iterator[Span]:
+    """Spans of a huge text, each up to the last paragraph, line or word that fits."""
+    start = 0
+    while len(text) - start > CHUNK_CHARACTERS:
+        full = start + CHUNK_CHARACTERS
+        borders = (text.rfind(border, start + 1, full) for border in ("\n\n", "\n", " "))
+        end = next((border for border in borders if border > start), full)
+        yield start, end
+        start = end
+    yield start, len(text)
 
 
 def _encode_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Floats:
