@@ -81,3 +81,12 @@ def test_it_survives_json(confidence):
 def test_logistic_equals_its_formula():
     logistic = Logistic((2.0, -1.0), 0.5)
     assert logistic(np.array([[1.0, 3.0]]))[0] == pytest.approx(1 / (1 + np.exp(0.5)))
+
+
+def test_what_never_varied_in_the_fit_moves_nothing():
+    generator = np.random.default_rng(0)
+    cosines = np.concatenate([generator.normal(0.6, 0.1, 200), generator.normal(0.2, 0.1, 200)])
+    features = np.stack([cosines, np.full(400, np.log1p(1))], axis=1)  # every question is one word long, as in code
+    fitted = Logistic.fit(features, np.arange(400) < 200)
+    longer = np.stack([cosines, np.full(400, np.log1p(7))], axis=1)
+    np.testing.assert_array_equal(fitted(longer), fitted(features))

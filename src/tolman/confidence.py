@@ -31,6 +31,7 @@ REFUSED_SHARE = 0.05
 _RANDOM_PER_QUESTION = 20
 _NEIGHBOURHOOD = 0.15
 _FOLDS = 5
+_LEAST_SPREAD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Logistic:
         """Both outcomes weigh the same, however often they stand in the data."""
         from sklearn.linear_model import LogisticRegression
 
-        mean_F, spread_F = features_MF.mean(axis=0), features_MF.std(axis=0) + 1e-9
+        mean_F, spread_F = features_MF.mean(axis=0), features_MF.std(axis=0)
+        spread_F[spread_F < _LEAST_SPREAD] = np.inf  # what never varied says nothing about a query in which it does
         model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
         model.fit((features_MF - mean_F) / spread_F, outcomes_M)
         weights_F = model.coef_[0] / spread_F
