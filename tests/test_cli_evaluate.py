@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import TICKETS, Cli
 
+from tolman import open_space
+
 
 @pytest.fixture
 def judged(tmp_path: Path) -> tuple[Path, Path]:
@@ -45,6 +47,18 @@ def test_bad_input_is_one_line(
         ),
     )
     assert (outcome.code, outcome.stdout, outcome.stderr.count("\n")) == (1, "", 1)
+
+
+def test_a_merged_duplicate_counts_as_the_document_that_holds_it(
+    cli: Cli, tickets_space: Path, judged: tuple[Path, Path]
+) -> None:
+    documents = open_space(tickets_space).table(["id", "duplicate_ids", "text"]).to_pylist()
+    held = next(document for document in documents if document["duplicate_ids"])
+    judged[0].write_text(json.dumps({"_id": "q", "text": held["text"]}) + "\n")
+    judged[1].write_text(f"q\t{held['duplicate_ids'][0]}\t1\n")
+    found = json.loads(cli("evaluate", tickets_space, "--queries", judged[0], "--qrels", judged[1], "--json").stdout)
+    assert found["missing"] == []
+    assert found["modes"]["lexical"]["recall_10"]["mean"] == 1
 
 
 def test_judged_documents_that_are_gone_count_as_not_found(

@@ -164,12 +164,12 @@ def show_value(value: Any) -> str:
 
 
 def flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested mappings as one: `quality: start`."""
+    """Nested mappings as one, `blend: weight`, without what is None."""
     for name, value in values.items():
         label = f"{before}{str(name).replace('_', ' ')}"
         if isinstance(value, Mapping):
             yield from flat(value, f"{label}: ")
-        else:
+        elif value is not None:
             yield label, value
 
 
