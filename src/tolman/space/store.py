@@ -42,30 +42,18 @@ FULLTEXT, VECTOR, SPANS, PASSAGES = "fulltext", "vector", "passage_spans", "pass
 OWN_COLUMNS = (*(field.name for field in TEXT_FIELDS), FULLTEXT, VECTOR, SPANS, PASSAGES)
 
 # Written into a filter these would be ignored by the parser, or mean that the author takes it for a statement.
-_STATEMENT_WORDS = frozenset(
-    (
-        *(
-            "alter",
-            "copy",
-            "create",
-            "delete",
-            "drop",
-            "execute",
-            "grant",
-            "group",
-            "having",
-            "insert",
-            "into",
-            "limit",
-        ),
-        *("merge", "offset", "order", "replace", "select", "set", "truncate", "union", "update", "with"),
-    )
+_STATEMENT_WORD = re.compile(
+    r"\b(?:alter|copy|create|delete|drop|execute|grant|group|having|insert|into|limit|merge|offset|order|replace|select|"
+    r"set|truncate|union|update|with)\b",
+    re.IGNORECASE,
 )
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`")
 _RUST_SOURCE = re.compile(r",? ?\S*/\S+\.rs:\d+:\d+.*", re.DOTALL)
 _NO_STORAGE = re.compile(
     r"no space left|os error (?:13|27|28|30|122)\b|permission denied|read-only file|quota", re.IGNORECASE
 )
+
+_READ_ROWS = 2_048  # at a time: what is read ahead counts against memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +156,7 @@ class DocumentStore:
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The same, a few thousand rows at a time."""
         with _lance_errors(f"can't read {self._path}"):
-            yield from self._dataset.to_batches(columns=list(columns))
+            yield from self._dataset.to_batches(columns=list(columns), batch_size=_READ_ROWS, batch_readahead=2)
 
     def take(self, positions: Sequence[int] | NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
         """Rows by their place in the scan, in the order asked for."""
@@ -318,8 +306,7 @@ class DocumentStore:
         if where is None:
             return None
         bare = _QUOTED.sub(" ", where)
-        words = {word.lower() for word in re.findall(r"\w+", bare)} & _STATEMENT_WORDS
-        words -= {name.lower() for name in self.schema.names}
+        words = {word.lower() for word in _STATEMENT_WORD.findall(bare)} - {name.lower() for name in self.schema.names}
         if ";" in bare or words:
             wrong = "';'" if ";" in bare else min(words).upper()
             raise QueryError(f'a filter is one SQL condition like "year > 2020", without {wrong}; got: {where}')
