@@ -25,7 +25,7 @@ from sets import SETS, RetrievalSet
 from tolman.confidence import Confidence
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
-from tolman.corpus.passages import sentences
+from tolman.corpus.passages import sentences, words
 from tolman.judge import Pool
 from tolman.learning import Made, Maker, Plan
 from tolman.metrics import auroc, expected_calibration_error, ndcg
@@ -139,7 +139,7 @@ def refusal(ground: Ground, made: Made, foreign: list[str]) -> tuple[float, floa
             confidence.of_answer(
                 float(best[q]),
                 float(bm25[q].max()) if lexical else None,
-                words=len(questions[q].split()),
+                words=len(words(questions[q])),
                 documents=len(ground.contents),
             )
             for q in range(len(questions))
@@ -161,15 +161,17 @@ def calibration(ground: Ground, made: Made, seed: int) -> float:
         right = [place[row] for row in relevant if row in place]
         wrong = [i for i in generator.integers(0, len(place), 2 * len(right)) if i not in right][: len(right)]
         columns = np.array(right + wrong)
-        words = len(ground.set.queries[q].split())
+        length = len(words(ground.set.queries[q]))
         promised += confidence.of_hits(
-            scores[q, columns], ground.own_bm25[q, columns], words=words, documents=len(place)
+            scores[q, columns], ground.own_bm25[q, columns], words=length, documents=len(place)
         ).tolist()
         came += [1] * len(right) + [0] * len(wrong)
     return expected_calibration_error(promised, came)
 
 
-def measure(ground: Ground, base: str, seed: int, seconds: float, foreign: list[str]) -> dict[str, object]:
+def measure(
+    ground: Ground, base: str, seed: int, seconds: float, foreign: list[str], *, without_minilm: bool
+) -> dict[str, object]:
     started = time.monotonic()
     made = make(ground, base, None, seed, seconds)
     took = time.monotonic() - started
@@ -183,7 +185,7 @@ def measure(ground: Ground, base: str, seed: int, seconds: float, foreign: list[
         row["start"] = ground.score(cosines(ground, start, ground.set.queries))
     return row | {
         "BM25": ground.score(ground.own_bm25),
-        "MiniLM": ground.score(MINILM.encode(ground.set.queries, "query") @ ground.minilm.T),
+        "MiniLM": None if without_minilm else ground.score(MINILM.encode(ground.set.queries) @ ground.minilm.T),
         "hybrid": ground.score(hybrid),
         "lexical weight": made.search.lexical_weight,
         "blend": made.recipe.get("blend", {}).get("weight"),
@@ -209,6 +211,7 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budget", type=float, default=60)
+    parser.add_argument("--name", default="", help="added to the name of the result file")
     parser.add_argument("--untitled", action="store_true")
     parser.add_argument("--first-sentence", action="store_true")
     options = parser.parse_args()
@@ -223,10 +226,11 @@ def main() -> None:
         foreign = [others[i] for i in generator.permutation(len(others))[:FOREIGN_QUESTIONS]]
         for base in options.bases.split(","):
             for seed in range(options.seeds if base != "minilm" else 1):
-                rows.append(measure(ground, base, seed, options.budget, foreign))
+                without = "minilm" not in options.bases
+                rows.append(measure(ground, base, seed, options.budget, foreign, without_minilm=without))
                 print({k: round(v, 4) if isinstance(v, float) else v for k, v in rows[-1].items()}, flush=True)
     variant = "-untitled" if options.untitled else "-short" if options.first_sentence else ""
-    write_result(f"quality{variant}", rows, __doc__ or "")
+    write_result(f"quality{variant}{options.name}", rows, __doc__ or "")
 
 
 if __name__ == "__main__":

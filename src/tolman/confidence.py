@@ -67,6 +67,7 @@ class Confidence:
         hit_dense, hit: P(relevant) from the cosine alone, and from cosine and BM25.
         answer_dense, answer: P(there is an answer), likewise from the best cosine and the best BM25.
         threshold_dense, threshold: answerability under which nothing relevant was found.
+        words: fewest and most words of the questions it was fitted on; shorter and longer queries count as these.
         calibration_error: expected calibration error of `hit` on questions that its fit had not seen.
     """
 
@@ -76,6 +77,7 @@ class Confidence:
     answer: Logistic
     threshold_dense: float
     threshold: float
+    words: tuple[int, int]
     calibration_error: float
 
     def of_ranking(
@@ -83,13 +85,12 @@ class Confidence:
     ) -> tuple[Numbers, bool]:
         """Confidence of each hit of a query (M,), and whether anything relevant was found.
 
-        Where nothing was, every hit is doubted as much as the answer is: a foreign question has a nearest document too.
+        Where nothing was, no hit is surer than the answer: a foreign question has a nearest document too.
         """
         hits_M = self.of_hits(cosines_M, lexical_M, words=words, documents=documents)
         best = None if lexical_M is None else float(lexical_M.max())
         answer, found = self.of_answer(float(cosines_M.max()), best, words=words, documents=documents)
-        threshold = self.threshold_dense if lexical_M is None else self.threshold
-        return hits_M * min(1.0, answer / max(threshold, 1e-9)), found
+        return (hits_M if found else hits_M * answer), found
 
     def of_hits(self, cosines_M: Numbers, lexical_M: Numbers | None, *, words: int, documents: int) -> Numbers:
         """P(relevant) of each (query, document) pair (M,), taken by itself.
@@ -100,16 +101,19 @@ class Confidence:
             words: of the query.
             documents: in the space, for BM25 grows with their number.
         """
-        features_MF = _features(cosines_M, lexical_M, np.full(len(cosines_M), words), documents)
+        features_MF = _features(cosines_M, lexical_M, self._words(words, len(cosines_M)), documents)
         return (self.hit_dense if lexical_M is None else self.hit)(features_MF)
 
     def of_answer(self, cosine: float, lexical: float | None, *, words: int, documents: int) -> tuple[float, bool]:
         """P(the space holds an answer) by the best cosine and BM25 of a query; whether that is enough to say so."""
         best = None if lexical is None else np.array([lexical])
-        features = _features(np.array([cosine]), best, np.array([words]), documents)
+        features = _features(np.array([cosine]), best, self._words(words, 1), documents)
         fitted, threshold = (self.answer_dense, self.threshold_dense) if best is None else (self.answer, self.threshold)
         probability = float(fitted(features)[0])
         return probability, probability >= threshold
+
+    def _words(self, words: int, count: int) -> NDArray[np.int64]:
+        return np.full(count, min(max(words, self.words[0]), self.words[1]))
 
     def to_json(self) -> dict[str, Any]:
         """For space.json."""
@@ -123,6 +127,7 @@ class Confidence:
             **fitted,
             threshold_dense=stored["threshold_dense"],
             threshold=stored["threshold"],
+            words=(int(stored["words"][0]), int(stored["words"][1])),
             calibration_error=stored["calibration_error"],
         )
 
@@ -169,6 +174,7 @@ def fit_confidence(cosines_QN: Numbers, lexical_QN: Numbers, words_Q: NDArray[An
         answer_both,
         float(np.quantile(answer_dense(answer.features(dense=True))[:questions], REFUSED_SHARE)),
         float(np.quantile(answer_both(answer.features(dense=False))[:questions], REFUSED_SHARE)),
+        (int(words_Q.min()), int(words_Q.max())),
         hit.calibration_error(),
     )
 

@@ -16,6 +16,7 @@ import numpy as np
 from tolman.card import render_card
 from tolman.confidence import fit_confidence
 from tolman.corpus.corpus import Corpus
+from tolman.corpus.passages import words
 from tolman.corpus.reading import read_corpus
 from tolman.cost import Meter, parse_budget
 from tolman.errors import ModelError, SourceError, TolmanError
@@ -270,7 +271,7 @@ class Maker:
             return SearchSettings()
         lexical_QN = bm25_scores(pool, guess_language(pool.contents[:200]))
         choice = choose_lexical_weight(pool, cosines_QN, lexical_QN)
-        words_Q = np.array([len(question.split()) for question in pool.questions])
+        words_Q = np.array([len(words(question)) for question in pool.questions])
         confidence = fit_confidence(cosines_QN, lexical_QN, words_Q, seed=self.seed)
         quality |= {
             "questions": len(pool.questions),

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tolman.confidence import Confidence
+from tolman.corpus.passages import words
 from tolman.errors import QueryError, SpaceError
 from tolman.models.encoder import Floats
 from tolman.ranking import HybridRanking
@@ -255,10 +256,10 @@ def _confidence(space: "LatentSpace", query: str, ranking: Ranking) -> tuple[Seq
         fitted = Confidence.from_json(stored)
     except (KeyError, TypeError) as error:
         raise SpaceError(f"{space.path}/space.json is damaged: no {error} in search.confidence") from None
-    words, documents = len(query.split()), len(space)
+    length, documents = len(words(query)), len(space)
     cosines_M = ranking.cosines_M.astype(np.float64)
     bm25_M = None if ranking.bm25_M is None else ranking.bm25_M.astype(np.float64)
-    confidences_M, relevant = fitted.of_ranking(cosines_M, bm25_M, words=words, documents=documents)
+    confidences_M, relevant = fitted.of_ranking(cosines_M, bm25_M, words=length, documents=documents)
     return [float(probability) for probability in confidences_M], relevant
 
 
