@@ -26,7 +26,6 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,11 +164,11 @@ class DenseIndex:
     def cosines(self, query_D: Floats, positions: Ints) -> Floats:
         """Exact cosine of a query with each of these documents (its nearest row)."""
         if self._owner_R is None:
-            return self._vectors_RD[positions] @ query_D
-        rows = self._rows_of(np.unique(positions))
-        best = np.full(self._documents, -np.inf, np.float32)
-        np.maximum.at(best, self._owner_R[rows], self._vectors_RD[rows] @ query_D)
-        return best[positions]
+            return self._compare(query_D, positions)
+        rows = self._rows_of(positions)
+        best_N = np.full(self._documents, -np.inf, np.float32)
+        np.maximum.at(best_N, self._owner_R[rows], self._compare(query_D, rows))
+        return best_N[positions]
 
     # ---- inside
 
@@ -197,24 +196,22 @@ class DenseIndex:
         wanted = k * oversampling(len(self._vectors_RD))
         rows_QC = self._coarse.search(queries_QD, min(wanted, len(self._vectors_RD)))[1]
         found = []
-        for query_D, candidates in zip(queries_QD, self._compare(queries_QD, rows_QC), strict=True):
-            nearest = self._best_of_candidates(*candidates, k)
+        for query_D, padded_C in zip(queries_QD, rows_QC, strict=True):
+            rows_C = padded_C[padded_C >= 0]
+            nearest = self._best_of_candidates(self._compare(query_D, rows_C), rows_C, k)
             if len(nearest.positions_K) < k:  # passages of few documents crowd the others out
                 nearest = self._search_exact(query_D[None], k, None)[0]
             found.append(nearest)
         return found
 
-    def _compare(self, queries_QD: Floats, rows_QC: Ints) -> Iterator[tuple[Floats, Ints]]:
-        """Exact cosines of each query's candidates, and the candidates."""
-        dim = self._vectors_RD.shape[1]
-        for query_D, rows_C in zip(queries_QD, rows_QC, strict=True):
-            rows = np.ascontiguousarray(rows_C[rows_C >= 0])
-            cosines_C = np.empty(len(rows), np.float32)
-            # FAISS reads the mapped rows where they are; numpy would copy them first, which takes longer.
-            faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]  # not in FAISS's own list of names
-                *map(faiss.swig_ptr, (cosines_C, query_D, self._vectors_RD, rows)), dim, 1, len(rows)
-            )
-            yield cosines_C, rows
+    def _compare(self, query_D: Floats, rows_C: Ints) -> Floats:
+        """Exact cosines of some rows. FAISS reads them where they are mapped; numpy would copy them first."""
+        cosines_C = np.empty(len(rows_C), np.float32)
+        query_D, rows_C = np.ascontiguousarray(query_D, np.float32), np.ascontiguousarray(rows_C, np.int64)
+        pointers = map(faiss.swig_ptr, (cosines_C, query_D, self._vectors_RD, rows_C))
+        # mypy: not in FAISS's own list of names
+        faiss.fvec_inner_products_by_idx(*pointers, len(query_D), 1, len(rows_C))  # type: ignore[attr-defined]
+        return cosines_C
 
     def _best_of_candidates(self, cosines_C: Floats, rows_C: Ints, k: int) -> Nearest:
         """The `k` best documents among some rows: each counts once, by its nearest row."""
