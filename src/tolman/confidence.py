@@ -206,11 +206,15 @@ class _Sample:
 
 
 def _features(cosines_M: Numbers, lexical_M: Numbers | None, words_M: NDArray[Any], documents: int) -> Numbers:
-    length_M = np.log1p(words_M)
+    """Cosine and length of the query; or cosine, BM25 a word (how much of the query is covered), and its logarithm.
+
+    With BM25, the length by itself told one corpus's own questions from foreign ones worse than without (mean AUROC on
+    three collections .913 against .921).
+    """
     if lexical_M is None:
-        return np.stack([cosines_M, length_M], axis=1)
+        return np.stack([cosines_M, np.log1p(words_M)], axis=1)
     scaled_M = np.asarray(lexical_M) / np.log1p(documents)  # the largest idf grows with the logarithm of the corpus
-    return np.stack([cosines_M, length_M, scaled_M, scaled_M / np.maximum(words_M, 1)], axis=1)
+    return np.stack([cosines_M, scaled_M / np.maximum(words_M, 1), np.log1p(scaled_M)], axis=1)
 
 
 def _without_neighbourhood(cosines_QN: Numbers) -> NDArray[np.bool_]:
