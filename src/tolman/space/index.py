@@ -208,7 +208,7 @@ class DenseIndex:
         """Exact cosines of some rows. FAISS reads them where they are mapped; numpy would copy them first."""
         cosines_C = np.empty(len(rows_C), np.float32)
         query_D, rows_C = np.ascontiguousarray(query_D, np.float32), np.ascontiguousarray(rows_C, np.int64)
-        pointers = map(faiss.swig_ptr, (cosines_C, query_D, self._vectors_RD, rows_C))
+        pointers = [faiss.swig_ptr(array) for array in (cosines_C, query_D, self._vectors_RD, rows_C)]
         # mypy: not in FAISS's own list of names
         faiss.fvec_inner_products_by_idx(*pointers, len(query_D), 1, len(rows_C))  # type: ignore[attr-defined]
         return cosines_C
