@@ -56,10 +56,10 @@ def test_a_question_with_nothing_near_is_refused(confidence):
 def test_hits_of_a_refused_question_are_doubted(confidence):
     cosines, lexical = np.array([0.35, 0.3]), np.array([0.0, 0.0])
     alone = confidence.of_hits(cosines, lexical, words=6, documents=DOCUMENTS)
-    doubted, found = confidence.of_ranking(cosines, lexical, words=6, documents=DOCUMENTS)
+    doubted, found = confidence.of_ranking(cosines, lexical, 0.35, 0.0, words=6, documents=DOCUMENTS)
     assert not found
     assert (doubted < alone).all()
-    sure = confidence.of_ranking(np.array([0.7, 0.3]), np.array([9.0, 0.0]), words=6, documents=DOCUMENTS)
+    sure = confidence.of_ranking(np.array([0.7, 0.3]), np.array([9.0, 0.0]), 0.7, 9.0, words=6, documents=DOCUMENTS)
     assert sure[1]
     assert sure[0][0] == confidence.of_hits(np.array([0.7]), np.array([9.0]), words=6, documents=DOCUMENTS)[0]
 

@@ -9,11 +9,12 @@ from tiny import tiny_corpus, tiny_document, tiny_encoder
 
 from tolman.confidence import fit_confidence
 from tolman.errors import QueryError, SpaceError
+from tolman.models.static import StaticEncoder, TermSaturation
 from tolman.ranking import HybridRanking
 from tolman.search import search
 from tolman.space.description import SearchSettings, SpaceDescription
 from tolman.space.space import LatentSpace, open_space
-from tolman.space.store import DocumentStore
+from tolman.tokenization import train_tokenizer
 
 ENCODER = tiny_encoder()
 NUMBER = 60
@@ -75,9 +76,8 @@ def test_a_filter_holds_in_every_mode(space: LatentSpace, mode: str) -> None:
     assert len(space.search("refund", 5, mode=mode, where="year > 3000")) == 0
 
 
-def test_without_a_weight_bm25_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_weight_the_order_is_that_of_the_cosines(tmp_path: Path) -> None:
     opened = make(tmp_path, SearchSettings(lexical_weight=0.0))
-    monkeypatch.setattr(DocumentStore, "lexical", lambda *_: pytest.fail("ran BM25"))
     dense = [hit.id for hit in opened.search("refund arrived", mode="dense")]
     assert [hit.id for hit in opened.search("refund arrived")] == dense
 
@@ -96,6 +96,26 @@ def test_words_nobody_knows_are_near_to_nothing(space: LatentSpace) -> None:
     for mode in ("dense", "lexical", "hybrid"):
         result = space.search("xyzzy", mode=mode)
         assert (len(result), result.relevant) == (0, False)
+
+
+def test_fragments_of_unknown_words_are_no_answer(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rehearsal = random.uniform(0, 0.5, (50, 50)) + 0.5 * np.eye(50)
+    fitted = fit_confidence(rehearsal, 10 * rehearsal, np.full(50, 2), seed=0)
+    texts = [f"refund parcel violin glacier number {i} arrived" for i in range(30)]
+    corpus = tiny_corpus(range(30))
+    tokenizer = train_tokenizer(texts, vocabulary=400)
+    table_VD = np.random.default_rng(0).standard_normal((tokenizer.get_vocab_size(), 16)) + 1  # all point one way
+    encoder = StaticEncoder(tokenizer, table_VD, TermSaturation(6.0))
+    for weight in (0.0, 0.7):
+        settings = SearchSettings(lexical_weight=weight, confidence=replace(fitted, threshold=0.5).to_json())
+        opened = LatentSpace.create(
+            tmp_path / f"{weight}.space", corpus, encoder, description=SpaceDescription(search=settings)
+        )
+        found = opened.search("refugla violarri")  # pieces of words that are known
+        assert found[0].cosine > 0.2
+        assert not found.relevant
+        assert max(hit.confidence or 0.0 for hit in found) < 0.5
 
 
 def test_confidence_is_that_of_the_fit(tmp_path: Path, space: LatentSpace) -> None:

@@ -81,15 +81,23 @@ class Confidence:
     calibration_error: float
 
     def of_ranking(
-        self, cosines_M: Numbers, lexical_M: Numbers | None, *, words: int, documents: int
+        self,
+        cosines_M: Numbers,
+        lexical_M: Numbers | None,
+        best_cosine: float,
+        best_lexical: float,
+        *,
+        words: int,
+        documents: int,
     ) -> tuple[Numbers, bool]:
         """Confidence of each hit of a query (M,), and whether anything relevant was found.
 
-        Where nothing was, no hit is surer than the answer: a foreign question has a nearest document too.
+        `best_cosine` and `best_lexical` are over all documents that were considered, not only the hits. Where nothing
+        relevant was found, no hit is surer than the answer: a foreign question has a nearest document too.
         """
         hits_M = self.of_hits(cosines_M, lexical_M, words=words, documents=documents)
-        best = None if lexical_M is None else float(lexical_M.max())
-        answer, found = self.of_answer(float(cosines_M.max()), best, words=words, documents=documents)
+        best = None if lexical_M is None else best_lexical
+        answer, found = self.of_answer(best_cosine, best, words=words, documents=documents)
         return (hits_M if found else hits_M * answer), found
 
     def of_hits(self, cosines_M: Numbers, lexical_M: Numbers | None, *, words: int, documents: int) -> Numbers:

@@ -26,7 +26,7 @@ from tolman.progress import Progress, Silent
 from tolman.space.description import SearchSettings, SpaceDescription
 from tolman.space.language import guess_language
 from tolman.space.space import LatentSpace
-from tolman.space.staging import Staging
+from tolman.space.staging import Staging, require_place
 from tolman.tuning import Choice, bm25_scores, choose_blend, choose_lexical_weight
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def learn(
     path = Path(path)
     seconds = parse_budget(budget if isinstance(budget, str) else f"{budget}s")
     plan = Plan.parse(base, objectives, size)
+    require_place(path)
     with Meter() as meter:
         if not isinstance(source, Corpus):
             source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)

@@ -100,12 +100,14 @@ class Ranking:
         scores_M: what they are sorted by.
         cosines_M: of each.
         bm25_M: of each, 0 where no word is shared; None if BM25 wasn't run.
+        best: highest cosine and BM25 of any document that was considered, ranked here or not.
     """
 
     positions_M: Ints
     scores_M: Floats
     cosines_M: Floats
     bm25_M: Floats | None
+    best: tuple[float, float]
 
 
 def search(
@@ -153,21 +155,21 @@ def rank(
 ) -> list[Ranking]:
     """The same without reading the documents."""
     allowed = None if where is None else space.store.matching(where)
-    weight = space.description.search.lexical_weight
     if mode == "lexical":
         found = _lexical(space, queries, k, where)
         return [
-            Ranking(positions, scores, space.index.cosines(query_D, positions), scores)
+            _ranking(positions, scores, space.index.cosines(query_D, positions), scores)
             for query_D, (positions, scores) in zip(vectors_QD, found, strict=True)
         ]
-    hybrid = mode == "hybrid" and weight > 0
+    # BM25 is run even where its weight is 0: that no document has a word of the query says that there is no answer.
+    hybrid = mode == "hybrid"
     pool = max(k, CANDIDATES) if hybrid else k
     dense = [
         (nearest.positions_K, nearest.cosines_K) if query_D.any() else _nothing()
         for query_D, nearest in zip(vectors_QD, space.index.search(vectors_QD, pool, allowed), strict=True)
     ]
     if not hybrid:
-        return [Ranking(positions, cosines, cosines, None) for positions, cosines in dense]
+        return [_ranking(positions, cosines, cosines, None) for positions, cosines in dense]
     lexical = _lexical(space, queries, pool, where)
     return [
         _together(space, query_D, near, shared, k)
@@ -212,8 +214,16 @@ def _together(
     bm25_M = np.zeros(len(positions_M), np.float32)
     bm25_M[np.searchsorted(positions_M, lexical[0])] = lexical[1]
     scores_M = ranking.score(cosines_M, bm25_M)
-    best = np.argsort(-scores_M, kind="stable")[:k]
-    return Ranking(positions_M[best], scores_M[best], cosines_M[best], bm25_M[best])
+    return _ranking(positions_M, scores_M, cosines_M, bm25_M, k)
+
+
+def _ranking(positions_M: Ints, scores_M: Floats, cosines_M: Floats, bm25_M: Floats | None, k: int = -1) -> Ranking:
+    """The best `k` of some candidates; all of them, which are sorted already, without `k`."""
+    best = (float(cosines_M.max(initial=0.0)), 0.0 if bm25_M is None else float(bm25_M.max(initial=0.0)))
+    if k < 0:
+        return Ranking(positions_M, scores_M, cosines_M, bm25_M, best)
+    kept = np.argsort(-scores_M, kind="stable")[:k]
+    return Ranking(positions_M[kept], scores_M[kept], cosines_M[kept], None if bm25_M is None else bm25_M[kept], best)
 
 
 def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> dict[int, Row]:
@@ -257,9 +267,14 @@ def _confidence(space: "LatentSpace", query: str, ranking: Ranking) -> tuple[Seq
     except (KeyError, TypeError) as error:
         raise SpaceError(f"{space.path}/space.json is damaged: no {error} in search.confidence") from None
     length, documents = len(words(query)), len(space)
+    best_cosine, best_bm25 = ranking.best
     cosines_M = ranking.cosines_M.astype(np.float64)
+    if space.description.encoder.family == "static" and ranking.bm25_M is not None and best_bm25 == 0:
+        cosines_M[:] = best_cosine = 0  # no word of the query is in the corpus: the encoder saw fragments of words
     bm25_M = None if ranking.bm25_M is None else ranking.bm25_M.astype(np.float64)
-    confidences_M, relevant = fitted.of_ranking(cosines_M, bm25_M, words=length, documents=documents)
+    confidences_M, relevant = fitted.of_ranking(
+        cosines_M, bm25_M, best_cosine, best_bm25, words=length, documents=documents
+    )
     return [float(probability) for probability in confidences_M], relevant
 
 

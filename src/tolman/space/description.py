@@ -56,7 +56,7 @@ class SearchSettings:
     """How the space is searched unless the caller says otherwise; fitted when it was learned.
 
     Attributes:
-        lexical_weight: of BM25 in hybrid search, see `tolman.ranking`; 0: BM25 isn't even run.
+        lexical_weight: of BM25 in hybrid search, see `tolman.ranking`; may be 0.
         confidence: what `tolman.confidence.Confidence.to_json` wrote; None: hits have no confidence.
         index: "auto", or the kind of dense index.
     """

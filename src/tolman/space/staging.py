@@ -23,6 +23,16 @@ IDENTITY, LOCK = "staging.json", "staging.lock"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
+def require_place(target: Path) -> None:
+    """Refuse to put a space where something else is.
+
+    Raises:
+        SpaceError: `target` exists and is not a space.
+    """
+    if target.exists() and not (target / FILE).is_file():
+        raise SpaceError(f"{target} exists and is not a space: choose another name, or move it away")
+
+
 class Staging:
     """The folder beside a space to be. A context: one process at a time, cleaned up after an error, kept after a kill.
 
@@ -40,8 +50,7 @@ class Staging:
         Raises:
             SpaceError: something other than a space is there.
         """
-        if target.exists() and not (target / FILE).is_file():
-            raise SpaceError(f"{target} exists and is not a space: choose another name, or move it away")
+        require_place(target)
         self.target = target
         self.folder = target.with_name(f"{target.name}.partial")
         self._identity = dict(identity)
