@@ -1,10 +1,11 @@
-"""kill -9 at random moments of making and changing a space: does it open at a committed version, every time?
+"""kill -9 at random moments of learning, making and changing a space: does it open at a committed version, every time?
 
     python benchmarks/kill.py [--rounds 30]
 
 A child process makes a space anew, adds, removes and compacts, over and over; the parent kills it at a random moment
 and checks what is on disk. Every commit of the child keeps a rule (groups of 10 documents, all of one turn), so half a
-commit would show. Each kind of work is killed `rounds` times.
+commit would show. Each kind of work is killed `rounds` times. `tolman learn` is killed while it replaces a space: either
+the old or the new one must open, and once more the same command must end with a space, resuming where it can.
 """
 
 import argparse
@@ -69,6 +70,7 @@ def main() -> None:
             verdicts = Counter(attack(path, work, turn, moment) for turn in range(1, options.rounds + 1))
         kept = {"killed during": work, "rounds": options.rounds, "opened and whole": verdicts["whole"]}
         rows.append(kept | {"not opened": verdicts["not opened"], "half a commit": verdicts["half"]})
+    rows.append(kill_learning(options.rounds, moment))
     write_result("kill", rows, f"SIGKILL between 0 and 0.6 s after the child began to work; seed {options.seed}.")
     if any(row["opened and whole"] != row["rounds"] for row in rows):
         sys.exit(1)
@@ -89,6 +91,33 @@ def attack(path: Path, work: str, turn: int, moment: random.Random) -> str:
     numbers = range(100) if work == "create" else range(100, 110)
     turns = [text.split(".")[0] for name, text in texts.items() if int(name[1:]) in numbers]
     return "whole" if len(turns) in (0, GROUPS[work]) and len(set(turns)) <= 1 else "half"
+
+
+def kill_learning(rounds: int, moment: random.Random) -> dict[str, Cell]:
+    """Kill `tolman learn` where it takes the place of a space, again and again; at last let it end."""
+    tickets = Path(__file__).parents[1] / "examples" / "tickets.csv"
+    with tempfile.TemporaryDirectory() as folder:
+        path, whole = Path(folder) / "killed.space", 0
+        command = ["tolman", "learn", str(tickets), "--output", str(path), "--seed"]
+        started = time.monotonic()
+        subprocess.run([*command, "0"], check=True, capture_output=True)
+        usual = time.monotonic() - started
+        for _ in range(rounds):
+            with subprocess.Popen([*command, "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+                time.sleep(moment.uniform(0, usual))
+                child.kill()
+            opened = open_space(path)
+            whole += len(opened) == len(opened.search_many(["refund"], len(opened), mode="dense")[0])
+        ended = subprocess.run([*command, "1"], check=True, capture_output=True, text=True)
+        resumed = "resum" in ended.stderr
+        left = [entry.name for entry in Path(folder).iterdir() if entry != path]
+    return {
+        "killed during": f"learn ({'the last run resumed' if resumed else 'nothing to resume at last'}, left: {left})",
+        "rounds": rounds,
+        "opened and whole": whole,
+        "not opened": rounds - whole,
+        "half a commit": 0,
+    }
 
 
 def run(path: Path, work: str, turn: int, *, wait: float) -> None:

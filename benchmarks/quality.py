@@ -194,6 +194,7 @@ def measure(
         "judged ECE": calibration(ground, made, seed),
         "refusal AUROC": area,
         "own refused": refused,
+        "steps": (made.recipe.get("run") or {}).get("steps"),
         "seconds": took,
     }
 

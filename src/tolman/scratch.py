@@ -28,6 +28,7 @@ from tolman.training import Run, Schedule, train
 
 Size: TypeAlias = Literal["tiny", "small", "base"]
 DIMENSIONS: dict[Size, int] = {"tiny": 128, "small": 256, "base": 512}
+_EPOCHS = 20  # of a corpus that isn't small; with more, middling ones overfit
 _RESERVE = 0.1  # of the budget, for judging start and end
 # The judge sees a collapse, but not finer differences between a start and what was learned from it on a small corpus:
 # soft training costs up to a seventh of its score (a question then also finds what is like its document) where people's
@@ -75,7 +76,7 @@ class ScratchRecipe:
             vocabulary=vocabulary_size(documents),
             dim=DIMENSIONS[size or ("small" if small else "base")],
             batch=batch,
-            steps=256 if small else 400,
+            steps=256 if small else max(1, min(400, _EPOCHS * documents // batch)),
             temperature=0.2 if small else 0.08,
             rate=float(np.clip(0.01 * np.sqrt(documents / 18_000), 0.002, 0.01)),
         )
