@@ -4,8 +4,8 @@
 
 A child process makes a space anew, adds, removes and compacts, over and over; the parent kills it at a random moment
 and checks what is on disk. Every commit of the child keeps a rule (groups of 10 documents, all of one turn), so half a
-commit would show. Each kind of work is killed `rounds` times. `tolman learn` is killed while it replaces a space: either
-the old or the new one must open, and once more the same command must end with a space, resuming where it can.
+commit would show. Each kind of work is killed `rounds` times. `tolman learn` is killed while it replaces a space:
+either the old or the new one must open, and once more the same command must end with a space, resuming where it can.
 """
 
 import argparse
