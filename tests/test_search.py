@@ -98,6 +98,13 @@ def test_words_nobody_knows_are_near_to_nothing(space: LatentSpace) -> None:
         assert (len(result), result.relevant) == (0, False)
 
 
+def test_without_a_number_a_small_space_gives_all_it_has(tmp_path: Path) -> None:
+    small = LatentSpace.create(tmp_path / "small.space", tiny_corpus(range(4)), ENCODER)
+    assert len(small.search("refund arrived", mode="dense")) == 4
+    with pytest.raises(QueryError, match="more than the 4 documents"):
+        small.search("refund arrived", 5)
+
+
 def test_fragments_of_unknown_words_are_no_answer(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     rehearsal = random.uniform(0, 0.5, (50, 50)) + 0.5 * np.eye(50)

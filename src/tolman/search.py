@@ -34,6 +34,7 @@ Mode: TypeAlias = Literal["hybrid", "dense", "lexical"]
 Ints: TypeAlias = NDArray[np.int64]
 Row: TypeAlias = dict[str, Any]
 
+HITS = 10
 CANDIDATES = 100  # of each kind, before they are ranked together
 _READ_TOGETHER = 64  # queries whose documents are read in one go
 _THREADS_PER_CORE = 4  # Lance answers a query with its own threads; most of a query's time is spent waiting for them
@@ -113,7 +114,7 @@ class Ranking:
 def search(
     space: "LatentSpace",
     queries: Sequence[str],
-    k: int = 10,
+    k: int | None = None,
     *,
     mode: Mode = "hybrid",
     where: str | None = None,
@@ -124,7 +125,7 @@ def search(
     Args:
         space: where.
         queries: what is looked for.
-        k: how many hits; a lexical search, and one with `where`, may have fewer.
+        k: how many hits; None: 10, or all there are. A lexical search, and one with `where`, may find fewer.
         mode: "dense", "lexical" or "hybrid".
         where: an SQL condition on the columns; only documents that fulfil it are considered.
         snippets: False: titles and snippets are left empty, and nothing is read but ids.
@@ -134,6 +135,7 @@ def search(
             not a condition.
         SpaceError: the space is damaged.
     """
+    k = min(HITS, len(space)) if k is None else k
     _check(space, queries, k, mode)
     if not queries:
         return []

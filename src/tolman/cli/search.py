@@ -16,8 +16,6 @@ from tolman.cli.printing import print_json
 if TYPE_CHECKING:
     from tolman.search import Hit, Mode, SearchResult
 
-HITS = 10
-
 
 @click.command()
 @space_argument
@@ -61,15 +59,14 @@ def search(
     from tolman.space.space import open_space
 
     opened = open_space(space, version=version)
-    count = min(HITS, len(opened)) if k is None else k
     if query is not None:
-        result = opened.search(query, count, mode=mode, where=where)
+        result = opened.search(query, k, mode=mode, where=where)
         print_json(as_json(result)) if json else print_result(result)
     elif queries is not None:
         from tolman.evaluation import read_queries
 
         asked = read_queries(queries)
-        results = opened.search_many(list(asked.values()), count, mode=mode, where=where)
+        results = opened.search_many(list(asked.values()), k, mode=mode, where=where)
         print_answers(asked, results, json=json)
 
 

@@ -246,7 +246,13 @@ class LatentSpace:
         return self.store.versions()
 
     def search(
-        self, query: str, k: int = 10, *, mode: "Mode" = "hybrid", where: str | None = None, snippets: bool = True
+        self,
+        query: str,
+        k: int | None = None,
+        *,
+        mode: "Mode" = "hybrid",
+        where: str | None = None,
+        snippets: bool = True,
     ) -> "SearchResult":
         """The `k` best documents for `query`: see `tolman.search.search`."""
         return self.search_many([query], k, mode=mode, where=where, snippets=snippets)[0]
@@ -254,7 +260,7 @@ class LatentSpace:
     def search_many(
         self,
         queries: Sequence[str],
-        k: int = 10,
+        k: int | None = None,
         *,
         mode: "Mode" = "hybrid",
         where: str | None = None,
