@@ -23,7 +23,7 @@ def test_a_useless_encoder_gets_no_weight():
 
 
 def test_a_better_encoder_gets_more_weight():
-    assert choose_blend(pool(), scores(0.05, 0), scores(0.6, 1)).weight == 2.0
+    assert choose_blend(pool(), scores(0.05, 0), scores(0.6, 1)).weight >= 2.0
 
 
 def test_noise_does_not_move_the_default():

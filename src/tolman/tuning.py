@@ -22,7 +22,7 @@ from tolman.models.encoder import Floats
 from tolman.ranking import HybridRanking
 from tolman.space.store import FULLTEXT, VECTOR, DocumentStore, document_schema
 
-BLEND_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0)
+BLEND_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 LEXICAL_WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2)
 _LEXICAL_DEPTH = 200
 
