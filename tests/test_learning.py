@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tolman
+from tolman import learning
+from tolman.errors import ModelError, SourceError, SpaceError, TolmanError
+from tolman.learning import Plan, learn
+from tolman.space.space import LatentSpace, open_space
+
+WORDS = [
+    "river",
+    "bank",
+    "loan",
+    "engine",
+    "wing",
+    "storm",
+    "harvest",
+    "violin",
+    "copper",
+    "lemon",
+    "glacier",
+    "senate",
+]
+
+
+def documents(count=120):
+    generator = np.random.default_rng(0)
+    for i in range(count):
+        body = " ".join(f"Of {WORDS[i % 12]} and {' '.join(generator.choice(WORDS, 5))} {i}." for _ in range(4))
+        yield {"id": str(i), "title": f"about {WORDS[i % 12]} {i}", "text": body, "year": 2000 + i % 20}
+
+
+def test_a_learned_space_is_whole(tmp_path):
+    space = learn(list(documents()), tmp_path / "x.space", budget="5s")
+    assert len(space) == 120
+    assert space.search("violin", k=3, where="year >= 2005")
+    description = open_space(tmp_path / "x.space").description
+    assert {"dense", "bm25", "hybrid", "confidence_calibration_error"} <= set(description.quality)
+    assert description.search.confidence is not None
+    assert description.cost["wall_seconds"] > 0
+    assert (tmp_path / "x.space" / "card.md").read_text().startswith("# x.space")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.space"]
+
+
+@pytest.mark.parametrize("source", [["only one document here"], ["the same text"] * 5])
+def test_one_document_is_too_few(tmp_path, source):
+    with pytest.raises(SourceError, match="at least 2 different documents"):
+        learn(source, tmp_path / "x.space")
+    assert not list(tmp_path.iterdir())
+
+
+def test_few_documents_are_learned_without_a_judge(tmp_path):
+    space = learn(list(documents(5)), tmp_path / "x.space", budget="2s")
+    assert len(space) == 5
+    assert space.description.search.confidence is None
+    assert space.search("river")[0].confidence is None
+
+
+def test_what_is_not_a_space_is_not_touched_and_nothing_is_learned(tmp_path, monkeypatch):
+    monkeypatch.setattr(learning, "read_corpus", lambda *_, **__: pytest.fail("read before looking"))
+    (tmp_path / "x.space").write_text("mine")
+    with pytest.raises(SpaceError, match="not a space"):
+        learn("tickets.csv", tmp_path / "x.space")
+    assert (tmp_path / "x.space").read_text() == "mine"
+
+
+def test_a_run_killed_while_building_does_not_learn_again(tmp_path, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    corpus, path = list(documents()), tmp_path / "x.space"
+    with monkeypatch.context() as patch:
+        patch.setattr(LatentSpace, "create", killed)
+        with pytest.raises(KeyboardInterrupt):
+            learn(corpus, path, budget="5s")
+    assert not path.exists()
+    monkeypatch.setattr("tolman.scratch.learn_scratch", lambda *_, **__: pytest.fail("learned again"))
+    assert len(learn(corpus, path, budget="5s")) == 120
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.space"]
+
+
+def test_an_error_leaves_nothing_behind(tmp_path):
+    with pytest.raises(ModelError):
+        learn(list(documents()), tmp_path / "x.space", base="no-such-model")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("base", "objectives", "plan"),
+    [
+        ("scratch", None, Plan(True, None, True, None)),
+        ("scratch", "none", Plan(True, None, False, None)),
+        ("scratch", "contrastive", Plan(True, None, True, None)),
+        ("minilm", None, Plan(False, "minilm", False, None)),
+        ("minilm", "none", Plan(False, "minilm", False, None)),
+        ("scratch+some/folder", None, Plan(True, "some/folder", True, None)),
+    ],
+)
+def test_plans(base, objectives, plan):
+    assert Plan.parse(base, objectives, None) == plan
+
+
+@pytest.mark.parametrize(
+    ("base", "objectives", "size"),
+    [("scratch", "masked", None), ("minilm", "contrastive", None), ("scratch+", None, None), ("minilm", None, "tiny")],
+)
+def test_dials_that_do_not_go_together(base, objectives, size):
+    with pytest.raises(TolmanError):
+        Plan.parse(base, objectives, size)
+
+
+def test_the_package_learns(tmp_path: Path):
+    assert tolman.learn is learn
