@@ -96,8 +96,9 @@ def attack(path: Path, work: str, turn: int, moment: random.Random) -> str:
 def kill_learning(rounds: int, moment: random.Random) -> dict[str, Cell]:
     """Kill `tolman learn` where it takes the place of a space, again and again; at last let it end."""
     tickets = Path(__file__).parents[1] / "examples" / "tickets.csv"
+    verdicts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        path, whole = Path(folder) / "killed.space", 0
+        path = Path(folder) / "killed.space"
         command = ["tolman", "learn", str(tickets), "--output", str(path), "--seed"]
         started = time.monotonic()
         subprocess.run([*command, "0"], check=True, capture_output=True)
@@ -106,18 +107,28 @@ def kill_learning(rounds: int, moment: random.Random) -> dict[str, Cell]:
             with subprocess.Popen([*command, "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
                 time.sleep(moment.uniform(0, usual))
                 child.kill()
-            opened = open_space(path)
-            whole += len(opened) == len(opened.search_many(["refund"], len(opened), mode="dense")[0])
+            verdicts[look(path)] += 1
         ended = subprocess.run([*command, "1"], check=True, capture_output=True, text=True)
         resumed = "resum" in ended.stderr
         left = [entry.name for entry in Path(folder).iterdir() if entry != path]
     return {
         "killed during": f"learn ({'the last run resumed' if resumed else 'nothing to resume at last'}, left: {left})",
         "rounds": rounds,
-        "opened and whole": whole,
-        "not opened": rounds - whole,
-        "half a commit": 0,
+        "opened and whole": verdicts["whole"],
+        "not opened": verdicts["not opened"],
+        "half a commit": verdicts["half"],
     }
+
+
+def look(path: Path) -> str:
+    """Whether a space opens and finds every document it holds."""
+    try:
+        opened = open_space(path)
+        found = opened.search_many(["refund"], len(opened), mode="dense")[0]
+    except TolmanError as error:
+        print(f"learn: {error}", file=sys.stderr)
+        return "not opened"
+    return "whole" if len(found) == len(opened) else "half"
 
 
 def run(path: Path, work: str, turn: int, *, wait: float) -> None:

@@ -77,7 +77,7 @@ def learn(
 
     Raises:
         SourceError: nothing to learn from.
-        BudgetError: a budget that can't be read, or is over before the first step.
+        BudgetError: a budget that can't be read.
         ModelError: the base can't be had.
         SpaceError: something other than a space is at `path`.
         StorageError: the disk refused.
