@@ -6,7 +6,10 @@ Candidates: LSA at four sizes; the static encoder at a tenth, a third and all of
 one wrecked by a rate ten times too high; MiniLM; MiniLM beside LSA, learned and wrecked at four weights; learned and
 MiniLM with BM25 at four weights; BM25 alone. All are learned from what the exam leaves of the documents. Regret: true
 nDCG@10 of the best candidate less that of the one the judge would pick. "scratch" rows: the same among candidates
-without MiniLM.
+without MiniLM, "static" rows among those that are a static encoder alone.
+
+Judges: "ours" is that of `learn`: the logarithm of the right answer's place, over heads and lost sentences; "heads" and
+"sentences" are its halves; "nDCG" grades heads by nDCG@10, as it did before.
 """
 
 import argparse
@@ -69,35 +72,26 @@ def learned(exam: Exam, recipe: ScratchRecipe, seconds: float) -> Encoder:
 class Scores:
     """One candidate's scores of the true questions over the set, and of the judge's over its pool."""
 
-    def __init__(self, true_QN: np.ndarray, titles_QN: np.ndarray, sentences_QN: np.ndarray) -> None:
-        self.all = (true_QN, titles_QN, sentences_QN)
+    def __init__(self, true_QN: np.ndarray, judge_QN: np.ndarray) -> None:
+        self.all = (true_QN, judge_QN)
 
     def plus(self, weight: float, other: "Scores") -> "Scores":
         return Scores(*(a + weight * b for a, b in zip(self.all, other.all, strict=True)))
 
     def hybrid(self, weight: float, bm25: "Scores") -> "Scores":
         ranking = HybridRanking(weight)
-        return Scores(
-            *(
-                np.stack([ranking.score(c, b) for c, b in zip(x, y, strict=True)])
-                for x, y in zip(self.all, bm25.all, strict=True)
-            )
-        )
+        return Scores(*(ranking.score_all(x, y) for x, y in zip(self.all, bm25.all, strict=True)))
 
 
-def candidates(s: RetrievalSet, exam: Exam, pool: Pool, lost: Pool, seconds: float) -> dict[str, Scores]:
+def candidates(s: RetrievalSet, exam: Exam, pool: Pool, seconds: float) -> dict[str, Scores]:
     contents = [f"{s.titles[i]}\n{s.texts[i]}" if s.titles[i] else s.texts[i] for i in s.pool]
 
     def scores(encoder: Encoder) -> Scores:
-        pooled = encoder.encode(pool.contents).T
-        true = encoder.encode(s.queries, "query") @ encoder.encode(contents).T
-        return Scores(
-            true, encoder.encode(pool.questions, "query") @ pooled, encoder.encode(lost.questions, "query") @ pooled
-        )
+        return Scores(encoder.encode(s.queries, "query") @ encoder.encode(contents).T, pool.cosines(encoder))
 
     language = guess_language(pool.contents[:500])
-    asked = Pool(s.pool, contents, s.queries, np.zeros((0, 0), bool))
-    bm25 = Scores(*(bm25_scores(p, language) for p in (asked, pool, lost)))
+    asked = Pool(s.pool, contents, s.queries, np.zeros(0, np.int64), np.zeros((0, 0), bool))
+    bm25 = Scores(bm25_scores(asked, language), bm25_scores(pool, language))
     found = {name: scores(encoder) for name, encoder in static_candidates(exam, seconds)}
     best = f"t{ScratchRecipe.derive(len(exam.texts)).temperature}-1.0"
     found["bm25"] = bm25
@@ -107,6 +101,23 @@ def candidates(s: RetrievalSet, exam: Exam, pool: Pool, lost: Pool, seconds: flo
     found["minilm"] = minilm
     found |= {f"minilm+{w}{name}": minilm.plus(w, found[name]) for name in (largest, best, "wrecked") for w in WEIGHTS}
     return found | {f"minilm+{w}bm25": minilm.hybrid(w, bm25) for w in LEXICAL}
+
+
+def judges(pool: Pool, scores_QN: np.ndarray, heads: int) -> dict[str, float]:
+    """What each judge says of one candidate."""
+    grades, ahead = pool.grade_scores(scores_QN), pool.ahead(scores_QN)[:heads]
+    ndcg_of_heads = np.where(ahead < 10, 1 / np.log2(ahead + 2), 0.0)
+    return {
+        "ours": float(grades.mean()),
+        "heads": float(grades[:heads].mean()),
+        "sentences": float(grades[heads:].mean()),
+        "nDCG": float(ndcg_of_heads.mean()),
+    }
+
+
+def groups(names: list[str]) -> dict[str, list[str]]:
+    scratch = [name for name in names if "minilm" not in name]
+    return {"all": names, "scratch": scratch, "static": [name for name in scratch if "bm25" not in name]}
 
 
 def compare(names: list[str], true: dict[str, float], judged: dict[str, float]) -> tuple[float, float]:
@@ -127,19 +138,17 @@ def main() -> None:
         s = SETS[name](options.data)
         exam = set_exam(s.titles, s.texts, seed=SEED)
         pool = exam.pool(POOL, SEED)
-        lost = replace(pool, questions=[t or q for t, q in zip(exam.sentences, exam.questions, strict=True)])
-        found = candidates(s, exam, pool, lost, options.budget)
+        found = candidates(s, exam, pool, options.budget)
         true = {c: mean_ndcg(scores.all[0], s) for c, scores in found.items()}
-        titles = {c: float(pool.grade_scores(scores.all[1]).mean()) for c, scores in found.items()}
-        sentences = {c: float(lost.grade_scores(scores.all[2]).mean()) for c, scores in found.items()}
-        both = {c: titles[c] + sentences[c] for c in found}
-        for group, chosen in (("all", list(found)), ("scratch", [c for c in found if "minilm" not in c])):
-            for judge, judged in (("title", titles), ("sentence", sentences), ("both", both)):
+        said = {c: judges(pool, scores.all[1], len(exam)) for c, scores in found.items()}
+        for group, chosen in groups(list(found)).items():
+            for judge in ("ours", "heads", "sentences", "nDCG"):
+                judged = {c: said[c][judge] for c in chosen}
                 rho, regret = compare(chosen, true, judged)
                 row = {"set": name, "among": group, "judge": judge, "candidates": len(chosen), "spearman": rho}
                 rows.append(row | {"regret": regret, "picks": max(chosen, key=lambda c: judged[c])})
                 print(rows[-1], flush=True)
-        print({c: (round(true[c], 3), round(titles[c], 3), round(sentences[c], 3)) for c in found}, flush=True)
+        print({c: (round(true[c], 3), round(said[c]["ours"], 4)) for c in found}, flush=True)
     write_result("judge", rows, __doc__ or "")
 
 

@@ -22,7 +22,7 @@ from remembering import RememberingMiniLM
 from report import write_result
 from sets import SETS, RetrievalSet
 
-from tolman.confidence import Confidence
+from tolman.confidence import Confidence, nearness
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
 from tolman.corpus.passages import sentences, words
@@ -57,7 +57,7 @@ class Ground:
         return [_content(self.set.titles[row], self.set.texts[row]) for row in self.set.pool]
 
     def bm25(self, questions: list[str]) -> np.ndarray:
-        pool = Pool(self.set.pool, self.contents, questions, np.zeros((0, 0), bool))
+        pool = Pool(self.set.pool, self.contents, questions, np.zeros(0, np.int64), np.zeros((0, 0), bool))
         return bm25_scores(pool, guess_language(self.contents[:500]))
 
     @cached_property
@@ -125,29 +125,20 @@ def knn_accuracy(ground: Ground, made: Made) -> float | None:
     return float((votes.argmax(axis=1) == labels_N)[labelled].mean())
 
 
-def refusal(ground: Ground, made: Made, foreign: list[str]) -> tuple[float, float]:
-    """(AUROC of answerability between own and foreign questions, share of own questions refused)."""
+def refusal(ground: Ground, made: Made, foreign: list[str]) -> tuple[float, float, float]:
+    """(AUROC of answerability between own and foreign questions, shares of own and of foreign questions refused)."""
     confidence = Confidence.from_json(made.search.confidence)
-    lexical = made.search.lexical_weight > 0
-    answers = []
-    for questions, bm25 in (
-        (ground.set.queries, ground.own_bm25),
-        (foreign, ground.bm25(foreign) if lexical else None),
-    ):
-        best = cosines(ground, made, questions).max(axis=1)
-        found = [
-            confidence.of_answer(
-                float(best[q]),
-                float(bm25[q].max()) if lexical else None,
-                words=len(words(questions[q])),
-                documents=len(ground.contents),
-            )
-            for q in range(len(questions))
+    scores, refused = [], []
+    for questions, bm25 in ((ground.set.queries, ground.own_bm25), (foreign, ground.bm25(foreign))):
+        near = nearness(cosines(ground, made, questions))
+        answers = [
+            confidence.of_answer(float(n), float(b), documents=len(ground.contents))
+            for n, b in zip(near, bm25.max(axis=1), strict=True)
         ]
-        answers.append(found)
-    scores = [p for found in answers for p, _ in found]
-    own = [True] * len(answers[0]) + [False] * len(answers[1])
-    return auroc(scores, own), 1 - float(np.mean([kept for _, kept in answers[0]]))
+        scores.append([probability for probability, _ in answers])
+        refused.append(1 - float(np.mean([kept for _, kept in answers])))
+    own = [True] * len(scores[0]) + [False] * len(scores[1])
+    return auroc(scores[0] + scores[1], own), *refused
 
 
 def calibration(ground: Ground, made: Made, seed: int) -> float:
@@ -178,7 +169,7 @@ def measure(
     own = cosines(ground, made, ground.set.queries)
     ranking = HybridRanking(made.search.lexical_weight)
     hybrid = np.stack([ranking.score(c, b) for c, b in zip(own, ground.own_bm25, strict=True)])
-    area, refused = refusal(ground, made, foreign)
+    area, own_refused, foreign_refused = refusal(ground, made, foreign)
     row = {"set": ground.set.name, "base": base, "seed": seed, "dense": ground.score(own)}
     if base == "scratch":
         start = make(ground, base, "none", seed, seconds)
@@ -193,10 +184,21 @@ def measure(
         "fit ECE": made.quality["confidence_calibration_error"],
         "judged ECE": calibration(ground, made, seed),
         "refusal AUROC": area,
-        "own refused": refused,
-        "steps": (made.recipe.get("run") or {}).get("steps"),
+        "own refused": own_refused,
+        "foreign refused": foreign_refused,
+        "chosen": chosen(made),
         "seconds": took,
     }
+
+
+def chosen(made: Made) -> str | None:
+    """Which recipe, and of how many that were tried."""
+    if "chosen" not in made.recipe:
+        return None
+    scratch, tried = made.recipe["scratch"], len(made.recipe["trials"])
+    if made.recipe["chosen"] == "start":
+        return f"start, of {tried}"
+    return f"t{scratch['temperature']:g} s{made.recipe['run']['steps']} h{scratch['heads_share']:g}, of {tried}"
 
 
 def first_sentences(s: RetrievalSet) -> RetrievalSet:

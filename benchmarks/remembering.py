@@ -60,7 +60,7 @@ def main() -> None:
         exam = set_exam(s.titles, s.texts, seed=0)
         pool = exam.pool(TRANSFORMER_POOL, 0)
         contents = [f"{s.titles[i]}\n{s.texts[i]}" if s.titles[i] else s.texts[i] for i in s.pool]
-        for texts in (s.queries, pool.questions, [t for t in exam.sentences if t], pool.contents, contents):
+        for texts in (s.queries, pool.questions, pool.contents, contents):
             minilm.encode(texts)
         print(name, flush=True)
 

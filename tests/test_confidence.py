@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tolman.confidence import REFUSED_SHARE, Confidence, Logistic, fit_confidence
+from tolman.confidence import NEAREST, REFUSED_SHARE, Confidence, Logistic, fit_confidence, nearness
 from tolman.metrics import expected_calibration_error
 
 QUESTIONS, DOCUMENTS = 300, 1_000
@@ -15,12 +15,15 @@ def rehearsal(seed, clarity=0.35):
     own = np.arange(QUESTIONS)
     cosines[own, own] += generator.normal(clarity, 0.15, QUESTIONS)
     lexical[own, own] += generator.exponential(8, QUESTIONS)
+    neighbours = (own[:, None] + 1 + np.arange(30)) % DOCUMENTS  # a question is near to what is like its answer
+    cosines[own[:, None], neighbours] += 0.5 * clarity
     return cosines.astype(np.float32), lexical.astype(np.float32), generator.integers(3, 12, QUESTIONS)
 
 
 @pytest.fixture(scope="module")
 def confidence():
-    return fit_confidence(*rehearsal(0), seed=0)
+    cosines, lexical, words = rehearsal(0)
+    return fit_confidence(cosines, lexical, np.arange(QUESTIONS), words, seed=0)
 
 
 def test_it_is_calibrated_on_questions_it_never_saw(confidence):
@@ -39,16 +42,16 @@ def test_it_is_calibrated_on_questions_it_never_saw(confidence):
 
 
 def test_the_threshold_refuses_the_share_it_says(confidence):
-    cosines, lexical, words = rehearsal(0)
+    cosines, lexical, _ = rehearsal(0)
     kept = [
-        confidence.of_answer(float(c.max()), float(b.max()), words=int(w), documents=DOCUMENTS)[1]
-        for c, b, w in zip(cosines, lexical, words, strict=True)
+        confidence.of_answer(float(near), float(b.max()), documents=DOCUMENTS)[1]
+        for near, b in zip(nearness(cosines), lexical, strict=True)
     ]
     assert 1 - np.mean(kept) == pytest.approx(REFUSED_SHARE, abs=0.01)
 
 
 def test_a_question_with_nothing_near_is_refused(confidence):
-    probability, answered = confidence.of_answer(0.05, 0.0, words=6, documents=DOCUMENTS)
+    probability, answered = confidence.of_answer(0.05, 0.0, documents=DOCUMENTS)
     assert not answered
     assert probability < 0.3
 
@@ -56,12 +59,26 @@ def test_a_question_with_nothing_near_is_refused(confidence):
 def test_hits_of_a_refused_question_are_doubted(confidence):
     cosines, lexical = np.array([0.35, 0.3]), np.array([0.0, 0.0])
     alone = confidence.of_hits(cosines, lexical, words=6, documents=DOCUMENTS)
-    doubted, found = confidence.of_ranking(cosines, lexical, 0.35, 0.0, words=6, documents=DOCUMENTS)
+    doubted, found = confidence.of_ranking(cosines, lexical, 0.15, 0.0, words=6, documents=DOCUMENTS)
     assert not found
     assert (doubted < alone).all()
-    sure = confidence.of_ranking(np.array([0.7, 0.3]), np.array([9.0, 0.0]), 0.7, 9.0, words=6, documents=DOCUMENTS)
+    assert (doubted < 0.5).all()
+    sure = confidence.of_ranking(np.array([0.7, 0.3]), np.array([9.0, 0.0]), 0.5, 9.0, words=6, documents=DOCUMENTS)
     assert sure[1]
     assert sure[0][0] == confidence.of_hits(np.array([0.7]), np.array([9.0]), words=6, documents=DOCUMENTS)[0]
+
+
+def test_nearness_is_the_mean_of_the_nearest():
+    cosines = np.arange(100.0)[None, :] / 100
+    assert nearness(cosines)[0] == pytest.approx(cosines[0, -NEAREST:].mean())
+    assert nearness(cosines[:, :3])[0] == pytest.approx(cosines[0, :3].mean())
+    assert nearness(cosines[:, :0])[0] == 0
+
+
+def test_one_document_near_by_accident_is_no_answer(confidence):
+    cosines = np.full((1, 50), 0.1)
+    cosines[0, 7] = 0.6
+    assert not confidence.of_answer(float(nearness(cosines)[0]), None, documents=DOCUMENTS)[1]
 
 
 def test_more_cosine_is_more_confidence(confidence):

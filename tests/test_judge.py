@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tolman.judge import FEWEST_QUESTIONS, MOST_QUESTIONS, Pool, set_exam
+from tolman.judge import FEWEST_ASKED, MOST_ASKED, Pool, set_exam
 
 WORDS = "river bank loan engine wing storm harvest violin copper lemon glacier senate".split()
 
@@ -23,8 +23,8 @@ def corpus():
 def test_what_is_asked_is_gone(corpus):
     titles, texts = corpus
     exam = set_exam(titles, texts, seed=0)
-    assert FEWEST_QUESTIONS <= len(exam) <= 30
-    for question, row, sentence in zip(exam.questions, exam.answers, exam.sentences, strict=True):
+    assert FEWEST_ASKED <= len(exam) <= 30
+    for question, row, sentence in zip(exam.heads, exam.answers, exam.sentences, strict=True):
         assert question == titles[row]
         assert exam.titles[row] == ""
         assert question.lower() not in exam.texts[row].lower()
@@ -42,14 +42,14 @@ def test_a_title_on_two_documents_is_never_asked(corpus):
 def test_without_titles_the_lead_is_asked(corpus):
     _, texts = corpus
     exam = set_exam([""] * len(texts), texts, seed=0)
-    for question, row in zip(exam.questions, exam.answers, strict=True):
+    for question, row in zip(exam.heads, exam.answers, strict=True):
         assert texts[row].startswith(question)
         assert not exam.texts[row].startswith(question)
 
 
 def test_seeds_differ_and_repeat(corpus):
-    assert set_exam(*corpus, seed=1).questions == set_exam(*corpus, seed=1).questions
-    assert set_exam(*corpus, seed=1).questions != set_exam(*corpus, seed=2).questions
+    assert set_exam(*corpus, seed=1).heads == set_exam(*corpus, seed=1).heads
+    assert set_exam(*corpus, seed=1).heads != set_exam(*corpus, seed=2).heads
 
 
 def test_few_documents_give_no_questions():
@@ -60,7 +60,7 @@ def test_few_documents_give_no_questions():
 
 def test_many_documents_give_the_most_questions():
     titles = [f"title number {i}" for i in range(2_000)]
-    assert len(set_exam(titles, [story(i, "") for i in range(2_000)], seed=0)) == MOST_QUESTIONS
+    assert len(set_exam(titles, [story(i, "") for i in range(2_000)], seed=0)) == MOST_ASKED
 
 
 def test_the_pool_begins_with_the_answers(corpus):
@@ -70,6 +70,16 @@ def test_the_pool_begins_with_the_answers(corpus):
     assert len(set(pool.rows.tolist())) == 60
     np.testing.assert_array_equal(pool.rows[: len(exam)], exam.answers)
     assert pool.contents[0] == exam.contents[exam.answers[0]]
+
+
+def test_head_and_sentence_of_a_document_are_both_asked(corpus):
+    exam = set_exam(*corpus, seed=0)
+    exam.sentences[3] = ""
+    pool = exam.pool(60, seed=0)
+    asked = [question for question, answer in zip(pool.questions, pool.answers, strict=True) if answer == 2]
+    assert asked == [exam.heads[2], exam.sentences[2]]
+    assert (pool.answers == 3).sum() == 1
+    assert len(pool.questions) == len(pool.answers) == 2 * len(exam) - 1
 
 
 def test_twins_are_found_and_left_unranked():
@@ -84,18 +94,41 @@ def test_twins_are_found_and_left_unranked():
     twin = int(np.flatnonzero(pool.rows == other)[0])
     assert pool.twins[0, twin]
     assert not pool.twins[0, 0]
-    scores = np.zeros((len(exam), 100), np.float32)
+    scores = np.zeros((len(pool.questions), 100), np.float32)
     scores[0, twin], scores[0, 0] = 2.0, 1.0
     assert pool.grade_scores(scores)[0] == 1.0
 
 
-def test_grades_are_ndcg_with_one_right_answer():
-    pool = Pool(np.arange(12), [""] * 12, ["q"] * 3, np.zeros((3, 12), bool))
-    scores = np.tile(-np.arange(12.0, dtype=np.float32), (3, 1))  # right answers at ranks 1, 2, 3
-    np.testing.assert_allclose(pool.grade_scores(scores), [1, 1 / np.log2(3), 0.5], rtol=1e-6)
-    assert pool.grade_scores(-scores).tolist() == [0, 0, pytest.approx(1 / np.log2(11))]
+def pool_of(questions, documents):
+    return Pool(
+        np.arange(documents),
+        [""] * documents,
+        ["q"] * questions,
+        np.arange(questions),
+        np.zeros((questions, documents), bool),
+    )
+
+
+def test_grades_fall_with_the_logarithm_of_the_place():
+    scores = np.tile(-np.arange(12.0, dtype=np.float32), (3, 1))  # right answers at places 1, 2, 3
+    expected = [1 - np.log(place) / np.log(12) for place in (1, 2, 3)]
+    np.testing.assert_allclose(pool_of(3, 12).grade_scores(scores), expected, rtol=1e-6)
+    assert pool_of(3, 12).grade_scores(-scores)[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_ndcg_is_that_of_one_right_answer():
+    scores = np.tile(-np.arange(12.0, dtype=np.float32), (3, 1))
+    assert pool_of(3, 12).ndcg(scores) == pytest.approx(np.mean([1, 1 / np.log2(3), 0.5]))
+    assert pool_of(2, 12).ndcg(-scores[:2]) == 0
+
+
+def test_two_questions_may_have_one_answer():
+    pool = Pool(np.arange(4), [""] * 4, ["q", "r"], np.array([1, 1]), np.zeros((2, 4), bool))
+    scores = np.array([[0, 3, 1, 2], [3, 0, 1, 2]], np.float32)
+    np.testing.assert_allclose(pool.ahead(scores), [0, 3])
 
 
 def test_a_collapsed_space_is_not_rewarded():
-    pool = Pool(np.arange(100), [""] * 100, ["q"] * 5, np.zeros((5, 100), bool))
-    assert pool.grade_scores(np.ones((5, 100), np.float32)).max() == 0
+    chance = pool_of(5, 100).grade_scores(np.random.default_rng(0).normal(size=(5, 100)).astype(np.float32)).mean()
+    assert pool_of(5, 100).grade_scores(np.ones((5, 100), np.float32)).max() < 0.16
+    assert chance < 0.35

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,9 @@ TOPICS = {
         "hall",
     ],
 }
+
+
+SHORT = replace(ScratchRecipe.derive(150), steps=8)
 
 
 def corpus(documents=150, titled=True):
@@ -57,34 +62,61 @@ def nearest_share(encoder, texts):
 def test_it_learns_topics_with_and_without_titles(titled):
     titles, texts = corpus(titled=titled)
     learned = learn(titles, texts)
-    assert nearest_share(learned.encoder, texts) > 0.9
-    assert learned.quality[learned.chosen] == max(learned.quality.values())
+    assert nearest_share(learned.best.encoder, texts) > 0.9
 
 
 def test_two_runs_are_equal():
-    one, two = (learn(*corpus()) for _ in range(2))
-    assert one.encoder.fingerprint == two.encoder.fingerprint
-    assert one.run.steps == two.run.steps == one.recipe.steps
+    one, two = (learn(*corpus(), recipe=SHORT) for _ in range(2))
+    assert one.best.encoder.fingerprint == two.best.encoder.fingerprint
+    assert [t.recipe for t in one.trials] == [t.recipe for t in two.trials]
 
 
 def test_without_the_objective_the_start_comes_back():
     learned = learn(*corpus(), contrastive=False)
-    assert learned.run is None
-    assert learned.chosen == "start"
-    assert nearest_share(learned.encoder, corpus()[1]) > 0.9
+    assert not learned.trials
+    assert learned.best is learned.start
+    assert nearest_share(learned.best.encoder, corpus()[1]) > 0.9
 
 
-def test_what_diverges_is_not_returned():
-    wild = ScratchRecipe.derive(150)
-    wild = type(wild)(**{**wild.__dict__, "rate": 1e6})
-    learned = learn(*corpus(), recipe=wild)
-    assert learned.quality["start"] >= learned.quality["learned"] or learned.chosen == "learned"
-    assert np.isfinite(learned.encoder.encode(corpus()[1])).all()
+def test_the_best_by_the_judge_is_kept_and_its_neighbours_are_tried():
+    learned = learn(*corpus(), recipe=SHORT)
+    assert learned.best.grade == max(trial.grade for trial in (learned.start, *learned.trials))
+    assert learned.trials[0].recipe == replace(SHORT, dim=learned.start.encoder.dim)
+    assert len({trial.recipe for trial in learned.trials}) == len(learned.trials) > 2
+    assert set(learned.best.recipe.neighbours()) <= {trial.recipe for trial in learned.trials} or (
+        learned.best is learned.start
+    )
+
+
+def test_what_learning_spoils_is_not_returned():
+    learned = learn(*corpus(), recipe=replace(SHORT, rate=1e6))
+    assert all(trial.grade < learned.start.grade for trial in learned.trials)
+    assert learned.best is learned.start
+    assert "learned" not in learned.quality
+
+
+def test_what_does_not_fit_into_the_time_left_is_not_tried():
+    assert len(learn(*corpus(), recipe=replace(SHORT, steps=10_000), seconds=2.0).trials) == 1
+
+
+def test_a_run_that_was_killed_gets_its_finished_trials_back(tmp_path):
+    whole = learn(*corpus(), recipe=SHORT, checkpoint=tmp_path)
+
+    class Counting(Silent):
+        resumed = 0
+
+        def say(self, message):
+            self.resumed += "resuming" in message
+
+    counting = Counting()
+    again = learn(*corpus(), recipe=SHORT, checkpoint=tmp_path, progress=counting)
+    assert counting.resumed == len(again.trials) > 1
+    assert again.best.encoder.fingerprint == whole.best.encoder.fingerprint
 
 
 def test_two_documents_are_enough():
     learned = learn(["", ""], ["one document about rivers", "another about money"])
-    assert np.isfinite(learned.encoder.encode(["rivers"])).all()
+    assert np.isfinite(learned.best.encoder.encode(["rivers"])).all()
 
 
 def test_a_budget_that_is_over_at_once_gives_the_start_and_says_so():
@@ -96,7 +128,7 @@ def test_a_budget_that_is_over_at_once_gives_the_start_and_says_so():
 
     listener = Listening()
     learned = learn(*corpus(), seconds=1e-6, progress=listener)
-    assert learned.chosen == "start"
+    assert learned.best is learned.start
     assert "budget" in listener.said
 
 

@@ -92,6 +92,17 @@ def test_a_hit_says_where_in_the_text(space: LatentSpace) -> None:
     assert {hit.snippet for hit in bare} == {""}
 
 
+def test_a_number_of_hits_may_be_one_of_numpy(space: LatentSpace) -> None:
+    assert len(space.search("refund", np.int64(3))) == 3  # type: ignore[arg-type]
+
+
+def test_a_space_without_documents_says_so(tmp_path: Path) -> None:
+    space = LatentSpace.create(tmp_path / "e.space", tiny_corpus(range(2)), ENCODER)
+    space.remove(space.table(["id"])["id"].to_pylist())
+    with pytest.raises(QueryError, match="no documents: add some"):
+        space.search("refund")
+
+
 def test_words_nobody_knows_are_near_to_nothing(space: LatentSpace) -> None:
     for mode in ("dense", "lexical", "hybrid"):
         result = space.search("xyzzy", mode=mode)
@@ -108,7 +119,7 @@ def test_without_a_number_a_small_space_gives_all_it_has(tmp_path: Path) -> None
 def test_fragments_of_unknown_words_are_no_answer(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     rehearsal = random.uniform(0, 0.5, (50, 50)) + 0.5 * np.eye(50)
-    fitted = fit_confidence(rehearsal, 10 * rehearsal, np.full(50, 2), seed=0)
+    fitted = fit_confidence(rehearsal, 10 * rehearsal, np.arange(50), np.full(50, 2), seed=0)
     texts = [f"refund parcel violin glacier number {i} arrived" for i in range(30)]
     corpus = tiny_corpus(range(30))
     tokenizer = train_tokenizer(texts, vocabulary=400)
@@ -128,8 +139,9 @@ def test_fragments_of_unknown_words_are_no_answer(tmp_path: Path) -> None:
 def test_confidence_is_that_of_the_fit(tmp_path: Path, space: LatentSpace) -> None:
     random = np.random.default_rng(0)
     rehearsal = random.uniform(0, 0.5, (50, 50)) + 0.5 * np.eye(50)
-    fitted = fit_confidence(rehearsal, 10 * rehearsal, np.full(50, 2), seed=0)
-    opened = make(tmp_path, SearchSettings(lexical_weight=0.7, confidence=fitted.to_json()))
+    fitted = fit_confidence(rehearsal, 10 * rehearsal, np.arange(50), np.full(50, 2), seed=0)
+    kept = replace(fitted, threshold=0.0)
+    opened = make(tmp_path, SearchSettings(lexical_weight=0.7, confidence=kept.to_json()))
     found = opened.search("refund arrived", 10)
     expected = fitted.of_hits(
         np.array([hit.cosine for hit in found], np.float64),
@@ -156,7 +168,8 @@ def test_confidence_is_that_of_the_fit(tmp_path: Path, space: LatentSpace) -> No
         ({"query": " \n"}, "empty"),
         ({"k": 0}, "at least 1"),
         ({"k": -3}, "at least 1"),
-        ({"k": 2.5}, "at least 1"),
+        ({"k": 2.5}, "whole number"),
+        ({"k": True}, "whole number"),
         ({"k": NUMBER + 1}, "more than the 60 documents"),
         ({"mode": "fuzzy"}, "hybrid, dense, lexical"),
         ({"where": "year >"}, "SQL condition"),

@@ -8,7 +8,8 @@ Q, N = 60, 200
 
 
 def pool():
-    return Pool(np.arange(N), [f"document {i} about thing{i}" for i in range(N)], ["q"] * Q, np.zeros((Q, N), bool))
+    contents = [f"document {i} about thing{i}" for i in range(N)]
+    return Pool(np.arange(N), contents, ["q"] * Q, np.arange(Q), np.zeros((Q, N), bool))
 
 
 def scores(clarity, seed):
@@ -41,11 +42,13 @@ def test_hybrid_is_the_sum_it_says():
     ranking = HybridRanking(0.5)
     np.testing.assert_allclose(ranking.score(np.array([0.2, 0.4]), np.array([10.0, 5.0])), [0.7, 0.65])
     np.testing.assert_allclose(ranking.score(np.array([0.2, 0.4]), np.zeros(2)), [0.2, 0.4])
+    both = ranking.score_all(np.array([[0.2, 0.4]] * 2), np.array([[10.0, 5.0], [0, 0]]))
+    np.testing.assert_allclose(both, [[0.7, 0.65], [0.2, 0.4]])
 
 
 def test_bm25_scores_are_those_of_the_search_engine():
     contents = ["the river bank is wet", "money in the bank", "a violin sings", "rivers and banks"] * 3
-    asked = Pool(np.arange(12), contents, ["bank money", "violin"], np.zeros((2, 12), bool))
+    asked = Pool(np.arange(12), contents, ["bank money", "violin"], np.arange(2), np.zeros((2, 12), bool))
     found = bm25_scores(asked, None)
     assert found.shape == (2, 12)
     assert found[0].argmax() % 4 == 1

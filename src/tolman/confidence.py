@@ -2,17 +2,22 @@
 
 Both are logistic regressions fitted without labels, on questions taken out of the corpus (see `judge`). A hit's
 confidence is P(relevant) when relevant and random documents are equally likely: fitted on held-out (question, its
-document) against (question, random document). Answerability is P(the space holds an answer): the same questions asked
-of the whole space, and again with the right document and its whole neighbourhood taken away. "Nothing relevant found"
-is said where answerability falls under a threshold that refuses a small, fixed share of the corpus's own questions.
+document) against (question, random document). Answerability is P(the space holds an answer), by how near the nearest
+documents are together and by the best BM25: the same questions asked of the whole space, and again with the right
+document and its whole neighbourhood taken away. "Nothing relevant found" is said where answerability falls under a
+threshold that refuses a small, fixed share of the corpus's own questions.
+
+The mean cosine of the ten nearest, and not the cosine of the nearest: a foreign question often has one document near
+by accident, but not ten (docs/decisions/0007 has the comparison).
 
 Platt 1999 for the logistic form; refusal by threshold as in Geifman and El-Yaniv 2017 (arXiv:1705.08500), without
 labels.
 
 Legend for shapes:
-    M  (query, document) pairs
+    M  (query, document) pairs, or queries with and without an answer
     Q  questions
     N  documents
+    P  documents drawn for a question, of them R at random
     F  features
 """
 
@@ -27,6 +32,8 @@ from tolman.metrics import expected_calibration_error
 
 Numbers: TypeAlias = NDArray[np.floating[Any]]
 
+NEAREST = 10
+"""Documents whose mean cosine tells whether there is an answer."""
 REFUSED_SHARE = 0.05
 _RANDOM_PER_QUESTION = 20
 _NEIGHBOURHOOD = 0.15
@@ -65,7 +72,7 @@ class Confidence:
 
     Attributes:
         hit_dense, hit: P(relevant) from the cosine alone, and from cosine and BM25.
-        answer_dense, answer: P(there is an answer), likewise from the best cosine and the best BM25.
+        answer_dense, answer: P(there is an answer) from `nearness`, and from it and the best BM25.
         threshold_dense, threshold: answerability under which nothing relevant was found.
         words: fewest and most words of the questions it was fitted on; shorter and longer queries count as these.
         calibration_error: expected calibration error of `hit` on questions that its fit had not seen.
@@ -84,7 +91,7 @@ class Confidence:
         self,
         cosines_M: Numbers,
         lexical_M: Numbers | None,
-        best_cosine: float,
+        near: float,
         best_lexical: float,
         *,
         words: int,
@@ -92,13 +99,14 @@ class Confidence:
     ) -> tuple[Numbers, bool]:
         """Confidence of each hit of a query (M,), and whether anything relevant was found.
 
-        `best_cosine` and `best_lexical` are over all documents that were considered, not only the hits. Where nothing
-        relevant was found, no hit is surer than the answer: a foreign question has a nearest document too.
+        `near` and `best_lexical` are over all documents that were considered, not only the hits. Where nothing relevant
+        was found every hit is doubted, and none gets more than an even chance: a foreign question has a nearest
+        document too.
         """
         hits_M = self.of_hits(cosines_M, lexical_M, words=words, documents=documents)
-        best = None if lexical_M is None else best_lexical
-        answer, found = self.of_answer(best_cosine, best, words=words, documents=documents)
-        return (hits_M if found else hits_M * answer), found
+        answer, found = self.of_answer(near, None if lexical_M is None else best_lexical, documents=documents)
+        threshold = self.threshold_dense if lexical_M is None else self.threshold
+        return (hits_M if found else hits_M * 0.5 * answer / threshold), found
 
     def of_hits(self, cosines_M: Numbers, lexical_M: Numbers | None, *, words: int, documents: int) -> Numbers:
         """P(relevant) of each (query, document) pair (M,), taken by itself.
@@ -112,12 +120,14 @@ class Confidence:
         features_MF = _features(cosines_M, lexical_M, self._words(words, len(cosines_M)), documents)
         return (self.hit_dense if lexical_M is None else self.hit)(features_MF)
 
-    def of_answer(self, cosine: float, lexical: float | None, *, words: int, documents: int) -> tuple[float, bool]:
-        """P(the space holds an answer) by the best cosine and BM25 of a query; whether that is enough to say so."""
-        best = None if lexical is None else np.array([lexical])
-        features = _features(np.array([cosine]), best, self._words(words, 1), documents)
-        fitted, threshold = (self.answer_dense, self.threshold_dense) if best is None else (self.answer, self.threshold)
-        probability = float(fitted(features)[0])
+    def of_answer(self, near: float, lexical: float | None, *, documents: int) -> tuple[float, bool]:
+        """P(the space holds an answer) by the `nearness` and the best BM25 of a query; whether that is enough to say
+        so."""
+        fitted, threshold = (
+            (self.answer_dense, self.threshold_dense) if lexical is None else (self.answer, self.threshold)
+        )
+        features_MF = _answer_features(np.array([near]), None if lexical is None else np.array([lexical]), documents)
+        probability = float(fitted(features_MF)[0])
         return probability, probability >= threshold
 
     def _words(self, words: int, count: int) -> NDArray[np.int64]:
@@ -143,58 +153,84 @@ class Confidence:
 _LOGISTICS = ("hit_dense", "hit", "answer_dense", "answer")
 
 
-def fit_confidence(cosines_QN: Numbers, lexical_QN: Numbers, words_Q: NDArray[Any], *, seed: int) -> Confidence:
-    """Fit on a rehearsal, in which document i is the right answer to question i.
+def nearness(cosines_QN: Numbers) -> Numbers:
+    """Mean cosine of the nearest documents of each query (Q,); 0 where there are none."""
+    near = min(NEAREST, cosines_QN.shape[1])
+    if not near:
+        return np.zeros(len(cosines_QN))
+    return np.asarray(-np.partition(-cosines_QN, near - 1, axis=1)[:, :near].mean(axis=1))
+
+
+def fit_confidence(
+    cosines_QN: Numbers, lexical_QN: Numbers, answers_Q: NDArray[np.int64], words_Q: NDArray[Any], *, seed: int
+) -> Confidence:
+    """Fit on a rehearsal, in which the right answer to each question is known.
 
     Args:
         cosines_QN: of every question and document.
         lexical_QN: BM25 scores, 0 where no word is shared.
+        answers_Q: column of the right document.
         words_Q: of each question.
         seed: of the random pairs.
     """
-    questions, documents = cosines_QN.shape
-    own_Q = np.arange(questions)
-    random_QR = np.random.default_rng([seed, 2]).integers(0, documents - 1, (questions, _RANDOM_PER_QUESTION))
-    random_QR += random_QR >= own_Q[:, None]  # never the right one
-    pairs = np.concatenate([own_Q[:, None], random_QR], axis=1)
-    hit = _Sample(
-        np.take_along_axis(cosines_QN, pairs, axis=1).ravel(),
-        np.take_along_axis(lexical_QN, pairs, axis=1).ravel(),
-        np.repeat(words_Q, pairs.shape[1]),
-        np.tile(np.arange(pairs.shape[1]) == 0, questions),
-        np.repeat(own_Q, pairs.shape[1]),
-        documents,
-    )
-    far_QN = _without_neighbourhood(cosines_QN)
-    answer = _Sample(
-        np.concatenate([cosines_QN.max(axis=1), np.where(far_QN, cosines_QN, -1.0).max(axis=1)]),
-        np.concatenate([lexical_QN.max(axis=1), np.where(far_QN, lexical_QN, 0.0).max(axis=1)]),
-        np.concatenate([words_Q, words_Q]),
-        np.repeat([True, False], questions),
-        np.concatenate([own_Q, own_Q]),
-        documents,
-    )
-    answer_dense, answer_both = answer.fit(dense=True), answer.fit(dense=False)
+    pairs = _Pairs.draw(cosines_QN, lexical_QN, answers_Q, words_Q, seed)
+    far_QN = _without_neighbourhood(cosines_QN, answers_Q)
+    documents = cosines_QN.shape[1]
+    near_M = np.concatenate([nearness(cosines_QN), nearness(np.where(far_QN, cosines_QN, -1.0))])
+    lexical_M = np.concatenate([lexical_QN.max(axis=1), np.where(far_QN, lexical_QN, 0.0).max(axis=1)])
+    asked_M = np.repeat([True, False], len(answers_Q))
+    answer_dense, threshold_dense = _fit_answer(_answer_features(near_M, None, documents), asked_M)
+    answer, threshold = _fit_answer(_answer_features(near_M, lexical_M, documents), asked_M)
     return Confidence(
-        hit.fit(dense=True),
-        hit.fit(dense=False),
+        pairs.fit(dense=True),
+        pairs.fit(dense=False),
         answer_dense,
-        answer_both,
-        float(np.quantile(answer_dense(answer.features(dense=True))[:questions], REFUSED_SHARE)),
-        float(np.quantile(answer_both(answer.features(dense=False))[:questions], REFUSED_SHARE)),
+        answer,
+        threshold_dense,
+        threshold,
         (int(words_Q.min()), int(words_Q.max())),
-        hit.calibration_error(),
+        pairs.calibration_error(),
     )
+
+
+def _fit_answer(features_MF: Numbers, asked_M: NDArray[np.bool_]) -> tuple[Logistic, float]:
+    """With the threshold that refuses the fixed share of the questions that have an answer."""
+    fitted = Logistic.fit(features_MF, asked_M)
+    return fitted, float(np.quantile(fitted(features_MF[asked_M]), REFUSED_SHARE))
 
 
 @dataclass(frozen=True)
-class _Sample:
+class _Pairs:
+    """Each question with its right document and with random others."""
+
     cosines_M: Numbers
     lexical_M: Numbers
     words_M: NDArray[Any]
     outcomes_M: NDArray[np.bool_]
-    questions_M: NDArray[np.int64]
+    documents_M: NDArray[np.int64]  # the right document of each question, by which folds are made
     documents: int
+
+    @classmethod
+    def draw(
+        cls,
+        cosines_QN: Numbers,
+        lexical_QN: Numbers,
+        answers_Q: NDArray[np.int64],
+        words_Q: NDArray[Any],
+        seed: int,
+    ) -> "_Pairs":
+        questions, documents = cosines_QN.shape
+        random_QR = np.random.default_rng([seed, 2]).integers(0, documents - 1, (questions, _RANDOM_PER_QUESTION))
+        random_QR += random_QR >= answers_Q[:, None]  # never the right one
+        drawn_QP = np.concatenate([answers_Q[:, None], random_QR], axis=1)
+        return cls(
+            np.take_along_axis(cosines_QN, drawn_QP, axis=1).ravel(),
+            np.take_along_axis(lexical_QN, drawn_QP, axis=1).ravel(),
+            np.repeat(words_Q, drawn_QP.shape[1]),
+            np.tile(np.arange(drawn_QP.shape[1]) == 0, questions),
+            np.repeat(answers_Q, drawn_QP.shape[1]),
+            documents,
+        )
 
     def features(self, *, dense: bool) -> Numbers:
         return _features(self.cosines_M, None if dense else self.lexical_M, self.words_M, self.documents)
@@ -203,10 +239,10 @@ class _Sample:
         return Logistic.fit(self.features(dense=dense), self.outcomes_M)
 
     def calibration_error(self) -> float:
-        """Of fits that had not seen the question, right and random pairs equally often."""
+        """Of fits that had seen no question of the document, right and random pairs equally often."""
         features_MF, promised_M = self.features(dense=False), np.zeros(len(self.outcomes_M))
         for fold in range(_FOLDS):
-            held_M = self.questions_M % _FOLDS == fold
+            held_M = self.documents_M % _FOLDS == fold
             promised_M[held_M] = Logistic.fit(features_MF[~held_M], self.outcomes_M[~held_M])(features_MF[held_M])
         right_M = np.repeat(np.flatnonzero(self.outcomes_M), int((~self.outcomes_M).sum() / self.outcomes_M.sum()))
         balanced_M = np.concatenate([right_M, np.flatnonzero(~self.outcomes_M)])
@@ -214,22 +250,31 @@ class _Sample:
 
 
 def _features(cosines_M: Numbers, lexical_M: Numbers | None, words_M: NDArray[Any], documents: int) -> Numbers:
-    """Cosine and length of the query; or cosine, BM25 a word (how much of the query is covered), and its logarithm.
-
-    With BM25, the length by itself told one corpus's own questions from foreign ones worse than without (mean AUROC on
-    three collections .913 against .921).
-    """
+    """Cosine and length of the query; or cosine, BM25 a word (how much of the query is covered), and its logarithm."""
     if lexical_M is None:
         return np.stack([cosines_M, np.log1p(words_M)], axis=1)
-    scaled_M = np.asarray(lexical_M) / np.log1p(documents)  # the largest idf grows with the logarithm of the corpus
+    scaled_M = _scaled(lexical_M, documents)
     return np.stack([cosines_M, scaled_M / np.maximum(words_M, 1), np.log1p(scaled_M)], axis=1)
 
 
-def _without_neighbourhood(cosines_QN: Numbers) -> NDArray[np.bool_]:
+def _answer_features(near_M: Numbers, lexical_M: Numbers | None, documents: int) -> Numbers:
+    """Nearness; and the logarithm of the best BM25."""
+    if lexical_M is None:
+        return np.stack([near_M], axis=1)
+    return np.stack([near_M, np.log1p(_scaled(lexical_M, documents))], axis=1)
+
+
+def _scaled(lexical_M: Numbers, documents: int) -> Numbers:
+    """BM25 over the logarithm of the corpus, with which the largest idf grows."""
+    scaled_M: Numbers = lexical_M / np.log1p(documents)
+    return scaled_M
+
+
+def _without_neighbourhood(cosines_QN: Numbers, answers_Q: NDArray[np.int64]) -> NDArray[np.bool_]:
     """True where a document is neither right nor among those nearest to the question."""
     documents = cosines_QN.shape[1]
     near = max(1, round(_NEIGHBOURHOOD * documents))
     border_Q1 = -np.partition(-cosines_QN, near - 1, axis=1)[:, near - 1 : near]
     far_QN = cosines_QN < border_Q1
-    far_QN[np.arange(len(cosines_QN)), np.arange(len(cosines_QN))] = False
+    far_QN[np.arange(len(cosines_QN)), answers_Q] = False
     return np.asarray(far_QN)

@@ -1,16 +1,21 @@
 """A judge without labels: how well does an encoder find a document by what was taken out of it?
 
-Before any learner sees the corpus, some documents lose their title and one sentence. The title (where a corpus has
-none: the first sentence, or its first words) becomes a question, the document it came from the right answer. Every
-candidate is asked the same questions, so candidates are compared pair by pair.
+Before any learner sees the corpus, some documents lose their title (where a corpus has none: the first sentence, or its
+first words) and one sentence. Both become questions, the document they came from the right answer. Every candidate is
+asked the same questions, so candidates are compared pair by pair.
+
+A question is graded by the logarithm of the right answer's place, not by nDCG@10: people's questions have many right
+answers, most of them further from the question than the document it was cut from, and what a candidate does with those
+that it does not find at once tells more about them than how many it finds first (docs/decisions/0005).
 
 Two things would turn such a judge round, and are taken out: a title that stands on other documents too (a thread's
 replies: who learned the siblings knows the answer), with copies of the title inside its own text; and documents that
 nearly equal the right one, which are left unranked for its question.
 
 Legend for shapes:
+    A  documents that questions were taken from
     N  documents that are ranked
-    Q  questions
+    Q  questions, at most two of each of the A
 """
 
 import re
@@ -28,8 +33,8 @@ from tolman.models.encoder import Encoder, Floats
 
 Rows: TypeAlias = NDArray[np.int64]
 
-MOST_QUESTIONS = 300
-FEWEST_QUESTIONS = 20
+MOST_ASKED = 300  # documents
+FEWEST_ASKED = 20
 _LARGEST_SHARE = 0.25  # of the documents; more would starve the learner of titles
 _FEWEST_WORDS_LEFT = 8
 _TWIN_COSINE = 0.5
@@ -43,19 +48,20 @@ class Exam:
 
     Attributes:
         titles, texts: of all documents, with what was taken out gone; learn from these.
-        questions: one a row of `answers`.
-        answers: row of the right document of each question (Q,).
-        sentences: the sentence that each of those documents lost ("" where it had only one).
+        answers: row of each document that lost something (A,).
+        heads: the title, or lead, that each of them lost.
+        sentences: the sentence that each of them lost; "" where it had only one.
     """
 
     titles: list[str]
     texts: list[str]
-    questions: list[str]
     answers: Rows
+    heads: list[str]
     sentences: list[str]
 
     def __len__(self) -> int:
-        return len(self.questions)
+        """A."""
+        return len(self.answers)
 
     @property
     def contents(self) -> list[str]:
@@ -63,34 +69,38 @@ class Exam:
         return [f"{title}\n{text}" if title else text for title, text in zip(self.titles, self.texts, strict=True)]
 
     def pool(self, size: int, seed: int) -> "Pool":
-        """The right documents and others drawn at random, `size` in all."""
+        """The right documents and others drawn at random, `size` in all; every head is asked, and every sentence."""
         others = np.setdiff1d(np.arange(len(self.texts)), self.answers)
         drawn = np.random.default_rng([seed, 1]).permutation(others)[: max(0, size - len(self.answers))]
         rows = np.concatenate([self.answers, np.sort(drawn)])
         contents = self.contents
         pooled = [contents[row] for row in rows]
-        return Pool(rows, pooled, self.questions, _twins(pooled, len(self.answers)))
+        asked = [(head, place) for place, head in enumerate(self.heads)]
+        asked += [(sentence, place) for place, sentence in enumerate(self.sentences) if sentence]
+        answers = np.array([place for _, place in asked], np.int64)
+        return Pool(rows, pooled, [question for question, _ in asked], answers, _twins(pooled, len(self.answers)))
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Documents that questions are asked over; the first Q of them are the right answers, in the order of the
-    questions.
+    """Documents that questions are asked over; the first A of them are the right answers.
 
     Attributes:
         rows: of the documents in the exam (N,).
         contents: their texts.
         questions: Q of them.
-        twins: (Q, N), true where a document so resembles the right one that it is left unranked.
+        answers: column of the right document of each question (Q,).
+        twins: (A, N), true where a document so resembles a right one that it is left unranked.
     """
 
     rows: Rows
     contents: list[str]
     questions: list[str]
+    answers: Rows
     twins: NDArray[np.bool_]
 
     def grade(self, encoder: Encoder) -> Floats:
-        """nDCG@10 of `encoder` on each question (Q,)."""
+        """`grade_scores` of the cosines of `encoder`."""
         return self.grade_scores(self.cosines(encoder))
 
     def cosines(self, encoder: Encoder) -> Floats:
@@ -98,56 +108,66 @@ class Pool:
         return encoder.encode(self.questions, "query") @ encoder.encode(self.contents, "document").T
 
     def grade_scores(self, scores_QN: Floats) -> Floats:
-        """nDCG@10 of each question (Q,); a tie with the right answer counts half against it."""
-        own_Q1 = np.take_along_axis(scores_QN, np.arange(len(scores_QN))[:, None], axis=1)
-        rivals_QN = np.where(self.twins, -np.inf, scores_QN)
-        ahead_Q = (rivals_QN > own_Q1).sum(axis=1) + 0.5 * ((rivals_QN == own_Q1).sum(axis=1) - 1)
-        return np.where(ahead_Q < _CUT, 1 / np.log2(np.maximum(ahead_Q, 0) + 2), 0.0).astype(np.float32)
+        """1 - log(place) / log(last place) of each question's right answer (Q,): 1 for the first, 0 for the last."""
+        grades_Q: Floats = (1 - np.log1p(self.ahead(scores_QN)) / np.log(len(self.contents))).astype(np.float32)
+        return grades_Q
+
+    def ndcg(self, scores_QN: Floats) -> float:
+        """Mean nDCG@10: for people, who know that number."""
+        ahead_Q = self.ahead(scores_QN)
+        return float(np.where(ahead_Q < _CUT, 1 / np.log2(ahead_Q + 2), 0.0).mean())
+
+    def ahead(self, scores_QN: Floats) -> NDArray[np.float64]:
+        """How many documents stand before the right answer of each question (Q,); a tie counts half."""
+        own_Q1 = np.take_along_axis(scores_QN, self.answers[:, None], axis=1)
+        rivals_QN = np.where(self.twins[self.answers], -np.inf, scores_QN)
+        ahead_Q: NDArray[np.float64] = (rivals_QN > own_Q1).sum(axis=1) + 0.5 * ((rivals_QN == own_Q1).sum(axis=1) - 1)
+        return ahead_Q
 
 
 def set_exam(titles: Sequence[str], texts: Sequence[str], *, seed: int) -> Exam:
     """Take questions out of a corpus. One with too few suitable documents gives an exam without questions."""
     generator = np.random.default_rng([seed, 0])
     kept_titles, kept_texts = list(titles), list(texts)
-    questions: list[str] = []
+    heads: list[str] = []
     answers: list[int] = []
     lost: list[str] = []
     candidates = _unique_titled(titles)
-    if len(candidates) < FEWEST_QUESTIONS:
+    if len(candidates) < FEWEST_ASKED:
         candidates = np.arange(len(texts))
-    wanted = min(MOST_QUESTIONS, int(_LARGEST_SHARE * len(texts)))
+    wanted = min(MOST_ASKED, int(_LARGEST_SHARE * len(texts)))
     for row in generator.permutation(candidates):
-        if len(questions) == wanted:
+        if len(heads) == wanted:
             break
         taken = _take_question(titles[row], texts[row], generator)
         if taken is None:
             continue
-        question, kept_texts[row], sentence = taken
+        head, kept_texts[row], sentence = taken
         kept_titles[row] = ""
-        questions.append(question)
+        heads.append(head)
         answers.append(int(row))
         lost.append(sentence)
-    if len(questions) < FEWEST_QUESTIONS:
-        return Exam(list(titles), list(texts), [], np.empty(0, np.int64), [])
-    return Exam(kept_titles, kept_texts, questions, np.array(answers, np.int64), lost)
+    if len(heads) < FEWEST_ASKED:
+        return Exam(list(titles), list(texts), np.empty(0, np.int64), [], [])
+    return Exam(kept_titles, kept_texts, np.array(answers, np.int64), heads, lost)
 
 
 def _take_question(title: str, text: str, generator: np.random.Generator) -> tuple[str, str, str] | None:
-    """(question, what is left of the text, the sentence it lost); None where too little would be left."""
+    """(head, what is left of the text, the sentence it lost); None where too little would be left."""
     if title:
-        question, rest = title, _without_copy(title, text)
+        head, rest = title, _without_copy(title, text)
     else:
         start, end = lead(text)
-        question, rest = text[start:end], text[end:].strip()
+        head, rest = text[start:end], text[end:].strip()
     spans = sentences(rest)
     lost = ""
     if len(spans) > 2:
         start, end = spans[generator.integers(len(spans))]
         lost = rest[start:end]
         rest = f"{rest[:start].rstrip()} {rest[end:].lstrip()}".strip()
-    if len(_words(rest)) < _FEWEST_WORDS_LEFT or len(_words(question)) < 2:
+    if len(_words(rest)) < _FEWEST_WORDS_LEFT or len(_words(head)) < 2:
         return None
-    return question, rest, lost
+    return head, rest, lost
 
 
 def _unique_titled(titles: Sequence[str]) -> Rows:
@@ -170,10 +190,10 @@ def _words(text: str) -> list[str]:
 
 
 def _twins(contents: Sequence[str], answers: int) -> NDArray[np.bool_]:
-    """(Q, N): tf-idf cosine above the limit, the right answer itself left out."""
+    """(A, N): tf-idf cosine above the limit, the right answer itself left out."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     weighted_NV = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True).fit_transform(contents)
-    alike_QN = (weighted_NV[:answers] @ weighted_NV.T).toarray() > _TWIN_COSINE
-    alike_QN[np.arange(answers), np.arange(answers)] = False
-    return np.asarray(alike_QN)
+    alike_AN = (weighted_NV[:answers] @ weighted_NV.T).toarray() > _TWIN_COSINE
+    alike_AN[np.arange(answers), np.arange(answers)] = False
+    return np.asarray(alike_AN)

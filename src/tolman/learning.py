@@ -23,6 +23,7 @@ from tolman.errors import ModelError, SourceError, TolmanError
 from tolman.judge import Exam, Pool, set_exam
 from tolman.models.encoder import Encoder, Floats
 from tolman.progress import Progress, Silent
+from tolman.ranking import HybridRanking
 from tolman.space.description import SearchSettings, SpaceDescription
 from tolman.space.language import guess_language
 from tolman.space.space import LatentSpace
@@ -219,11 +220,15 @@ class Maker:
                 recipe=ScratchRecipe.derive(len(exam.texts), self.plan.size),
                 contrastive=self.plan.contrastive,
             )
-            learned.encoder.save(kept)
-            found = {"scratch": asdict(learned.recipe), "run": asdict(learned.run) if learned.run else None}
-            notes.with_suffix(".partial").write_text(
-                json.dumps({"recipe": found | {"chosen": learned.chosen}, "quality": learned.quality})
-            )
+            best = learned.best
+            best.encoder.save(kept)
+            found = {
+                "scratch": asdict(best.recipe),
+                "run": asdict(best.run) if best.run else None,
+                "chosen": "start" if best is learned.start else "learned",
+                "trials": [trial.summary() for trial in learned.trials],
+            }
+            notes.with_suffix(".partial").write_text(json.dumps({"recipe": found, "quality": learned.quality}))
             notes.with_suffix(".partial").replace(notes)
         stored = json.loads(notes.read_text())
         recipe.update(stored["recipe"])
@@ -257,7 +262,7 @@ class Maker:
         base_QN, learned_QN = pool.cosines(pretrained), pool.cosines(learned)
         choice = choose_blend(pool, base_QN, learned_QN)
         recipe["blend"] = {"weight": choice.weight, "quality": _by_name(choice)}
-        quality["pretrained"] = choice.quality[0.0]
+        quality["pretrained"] = pool.ndcg(base_QN)
         self.progress.say(f"blend: {choice.weight:g} of the learned encoder beside 1 of {self.plan.pretrained}")
         weight = choice.weight
         if weight == 0:
@@ -273,13 +278,13 @@ class Maker:
         lexical_QN = bm25_scores(pool, guess_language(pool.contents[:200]))
         choice = choose_lexical_weight(pool, cosines_QN, lexical_QN)
         words_Q = np.array([len(words(question)) for question in pool.questions])
-        confidence = fit_confidence(cosines_QN, lexical_QN, words_Q, seed=self.seed)
+        confidence = fit_confidence(cosines_QN, lexical_QN, pool.answers, words_Q, seed=self.seed)
         quality |= {
             "questions": len(pool.questions),
             "documents": len(pool.contents),
-            "bm25": float(pool.grade_scores(lexical_QN).mean()),
-            "dense": choice.quality[0.0],
-            "hybrid": choice.quality[choice.weight],
+            "bm25": pool.ndcg(lexical_QN),
+            "dense": pool.ndcg(cosines_QN),
+            "hybrid": pool.ndcg(HybridRanking(choice.weight).score_all(cosines_QN, lexical_QN)),
             "confidence_calibration_error": confidence.calibration_error,
         }
         self.progress.say(

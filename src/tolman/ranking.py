@@ -2,6 +2,8 @@
 
 Legend for shapes:
     M  candidates of one query
+    Q  queries
+    N  documents
 """
 
 from dataclasses import dataclass
@@ -32,3 +34,7 @@ class HybridRanking:
         """One score a candidate (M,), higher is better. BM25 is 0 where no word is shared."""
         best = float(bm25_M.max(initial=0.0))
         return (cosines_M + self.lexical_weight * bm25_M / best if best > 0 else cosines_M).astype(np.float32)
+
+    def score_all(self, cosines_QN: Numbers, bm25_QN: Numbers) -> NDArray[np.float32]:
+        """The same for several queries, each of which every document is a candidate of (Q, N)."""
+        return np.stack([self.score(c, b) for c, b in zip(cosines_QN, bm25_QN, strict=True)])

@@ -10,6 +10,7 @@ Legend for shapes:
     D  dimensions
 """
 
+import operator
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tolman.confidence import Confidence
+from tolman.confidence import NEAREST, Confidence, nearness
 from tolman.corpus.passages import words
 from tolman.errors import QueryError, SpaceError
 from tolman.models.encoder import Floats
@@ -101,14 +102,16 @@ class Ranking:
         scores_M: what they are sorted by.
         cosines_M: of each.
         bm25_M: of each, 0 where no word is shared; None if BM25 wasn't run.
-        best: highest cosine and BM25 of any document that was considered, ranked here or not.
+        near: nearness of the query, see `tolman.confidence`, among the documents that were considered.
+        best_bm25: of any of them.
     """
 
     positions_M: Ints
     scores_M: Floats
     cosines_M: Floats
     bm25_M: Floats | None
-    best: tuple[float, float]
+    near: float
+    best_bm25: float
 
 
 def search(
@@ -135,7 +138,9 @@ def search(
             not a condition.
         SpaceError: the space is damaged.
     """
-    k = min(HITS, len(space)) if k is None else k
+    if not len(space):
+        raise QueryError(f"{space.path} has no documents: add some with `tolman add {space.path} SOURCE`")
+    k = min(HITS, len(space)) if k is None else _whole(k)
     _check(space, queries, k, mode)
     if not queries:
         return []
@@ -157,21 +162,20 @@ def rank(
 ) -> list[Ranking]:
     """The same without reading the documents."""
     allowed = None if where is None else space.store.matching(where)
+    pool = max(k, CANDIDATES if mode == "hybrid" else NEAREST)
     if mode == "lexical":
-        found = _lexical(space, queries, k, where)
+        found = _lexical(space, queries, pool, where)
         return [
-            _ranking(positions, scores, space.index.cosines(query_D, positions), scores)
+            _ranking(positions, scores, space.index.cosines(query_D, positions), scores, k)
             for query_D, (positions, scores) in zip(vectors_QD, found, strict=True)
         ]
-    # BM25 is run even where its weight is 0: that no document has a word of the query says that there is no answer.
-    hybrid = mode == "hybrid"
-    pool = max(k, CANDIDATES) if hybrid else k
     dense = [
         (nearest.positions_K, nearest.cosines_K) if query_D.any() else _nothing()
         for query_D, nearest in zip(vectors_QD, space.index.search(vectors_QD, pool, allowed), strict=True)
     ]
-    if not hybrid:
-        return [_ranking(positions, cosines, cosines, None) for positions, cosines in dense]
+    if mode == "dense":
+        return [_ranking(positions, cosines, cosines, None, k) for positions, cosines in dense]
+    # BM25 is run even where its weight is 0: that no document has a word of the query says that there is no answer.
     lexical = _lexical(space, queries, pool, where)
     return [
         _together(space, query_D, near, shared, k)
@@ -187,10 +191,20 @@ def _check(space: "LatentSpace", queries: Sequence[str], k: int, mode: Mode) -> 
     for query in queries:
         if not isinstance(query, str) or not query.strip():
             raise QueryError(f"a query is a text that isn't empty; got {query!r}")
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise QueryError(f"expected at least 1 hit, got k = {k!r}")
+    if k < 1:
+        raise QueryError(f"expected at least 1 hit, got k = {k}")
     if k > len(space):
         raise QueryError(f"k = {k:,} is more than the {len(space):,} documents of {space.path}: ask for fewer")
+
+
+def _whole(k: object) -> int:
+    """A number of hits, of numpy too."""
+    try:
+        if isinstance(k, bool):
+            raise TypeError
+        return operator.index(k)  # type: ignore[arg-type]
+    except TypeError:
+        raise QueryError(f"expected a whole number of hits, got k = {k!r}") from None
 
 
 def _nothing() -> tuple[Ints, Floats]:
@@ -219,13 +233,13 @@ def _together(
     return _ranking(positions_M, scores_M, cosines_M, bm25_M, k)
 
 
-def _ranking(positions_M: Ints, scores_M: Floats, cosines_M: Floats, bm25_M: Floats | None, k: int = -1) -> Ranking:
-    """The best `k` of some candidates; all of them, which are sorted already, without `k`."""
-    best = (float(cosines_M.max(initial=0.0)), 0.0 if bm25_M is None else float(bm25_M.max(initial=0.0)))
-    if k < 0:
-        return Ranking(positions_M, scores_M, cosines_M, bm25_M, best)
+def _ranking(positions_M: Ints, scores_M: Floats, cosines_M: Floats, bm25_M: Floats | None, k: int) -> Ranking:
+    """The best `k` of some candidates."""
+    near = float(nearness(cosines_M[None, :])[0])
+    best_bm25 = 0.0 if bm25_M is None else float(bm25_M.max(initial=0.0))
     kept = np.argsort(-scores_M, kind="stable")[:k]
-    return Ranking(positions_M[kept], scores_M[kept], cosines_M[kept], None if bm25_M is None else bm25_M[kept], best)
+    shared = None if bm25_M is None else bm25_M[kept]
+    return Ranking(positions_M[kept], scores_M[kept], cosines_M[kept], shared, near, best_bm25)
 
 
 def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> dict[int, Row]:
@@ -269,13 +283,12 @@ def _confidence(space: "LatentSpace", query: str, ranking: Ranking) -> tuple[Seq
     except (KeyError, TypeError) as error:
         raise SpaceError(f"{space.path}/space.json is damaged: no {error} in search.confidence") from None
     length, documents = len(words(query)), len(space)
-    best_cosine, best_bm25 = ranking.best
-    cosines_M = ranking.cosines_M.astype(np.float64)
-    if space.description.encoder.family == "static" and ranking.bm25_M is not None and best_bm25 == 0:
-        cosines_M[:] = best_cosine = 0  # no word of the query is in the corpus: the encoder saw fragments of words
+    near, cosines_M = ranking.near, ranking.cosines_M.astype(np.float64)
+    if space.description.encoder.family == "static" and ranking.bm25_M is not None and ranking.best_bm25 == 0:
+        cosines_M[:] = near = 0  # no word of the query is in the corpus: the encoder saw fragments of words
     bm25_M = None if ranking.bm25_M is None else ranking.bm25_M.astype(np.float64)
     confidences_M, relevant = fitted.of_ranking(
-        cosines_M, bm25_M, best_cosine, best_bm25, words=length, documents=documents
+        cosines_M, bm25_M, near, ranking.best_bm25, words=length, documents=documents
     )
     return [float(probability) for probability in confidences_M], relevant
 

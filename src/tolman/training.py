@@ -112,6 +112,7 @@ def train(
         training.step(loss)
         training.show(quality)
         training.save_when_due()
+    training.save()  # who is killed after this run and starts again gets it back at once
     return training.state.run(diverged=False)
 
 
@@ -157,9 +158,13 @@ class _Training:
 
     def save_when_due(self) -> None:
         if self.keeper and time.monotonic() - self.saved > _CHECKPOINT_EVERY_S:
-            self.keeper.save(self.model, self.optimizer, self.state)
+            self.save()
             self.good = _copy(self.model)
             self.saved = time.monotonic()
+
+    def save(self) -> None:
+        if self.keeper:
+            self.keeper.save(self.model, self.optimizer, self.state)
 
     def go_back(self) -> None:
         self.model.load_state_dict(self.good)

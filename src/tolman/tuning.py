@@ -23,7 +23,7 @@ from tolman.ranking import HybridRanking
 from tolman.space.store import FULLTEXT, VECTOR, DocumentStore, document_schema
 
 BLEND_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-LEXICAL_WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2)
+LEXICAL_WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 2.0)
 _LEXICAL_DEPTH = 200
 
 
@@ -33,7 +33,7 @@ class Choice:
 
     Attributes:
         weight: chosen.
-        quality: mean nDCG@10 of every weight that was tried.
+        quality: the judge's mean grade of every weight that was tried.
     """
 
     weight: float
@@ -44,7 +44,7 @@ def best_weight(grades: dict[float, Floats], default: float) -> Choice:
     """The weight with the best mean; `default` unless another is ahead of it by more than one standard error.
 
     Args:
-        grades: nDCG@10 of every question (Q,), for every weight; the same questions in the same order.
+        grades: of every question (Q,), for every weight; the same questions in the same order.
         default: a weight that did well on other corpora.
     """
     quality = {weight: float(grade.mean()) for weight, grade in grades.items()}
@@ -57,7 +57,7 @@ def best_weight(grades: dict[float, Floats], default: float) -> Choice:
 def choose_blend(pool: Pool, base_QN: Floats, learned_QN: Floats) -> Choice:
     """How much the cosine of a learned encoder counts beside that of a pretrained one.
 
-    Half, unless the questions clearly say otherwise: without any questions that lost .005 in the mean.
+    Half, unless the questions say otherwise: without any questions that lost .005 in the mean.
     """
     grades = {weight: pool.grade_scores(base_QN + weight * learned_QN) for weight in BLEND_WEIGHTS}
     return best_weight(grades, default=0.5)
@@ -81,10 +81,7 @@ def bm25_scores(pool: Pool, language: str | None) -> Floats:
 def choose_lexical_weight(pool: Pool, cosines_QN: Floats, lexical_QN: Floats) -> Choice:
     """How much BM25 counts beside the cosine."""
     grades = {
-        weight: pool.grade_scores(
-            np.stack([HybridRanking(weight).score(c, b) for c, b in zip(cosines_QN, lexical_QN, strict=True)])
-        )
-        for weight in LEXICAL_WEIGHTS
+        weight: pool.grade_scores(HybridRanking(weight).score_all(cosines_QN, lexical_QN)) for weight in LEXICAL_WEIGHTS
     }
     return best_weight(grades, default=0.1)
 

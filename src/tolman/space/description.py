@@ -6,14 +6,14 @@ One JSON object, written whole and put in place by renaming. `docs/format.md` li
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from tolman.errors import SpaceError, StorageError
 
-FORMAT = 1
+FORMAT = 2
 FILE = "space.json"
 
 
@@ -143,6 +143,8 @@ class SpaceDescription:
             raise SpaceError(f"{path} has format {version}, this Tolman reads up to {FORMAT}: pip install -U tolman")
         try:
             parts = {name: _typed(kind, stored[name]) for name, kind in _PARTS.items()}
+            if version < 2:  # its confidence was fitted on other evidence: hits have none until it is learned again
+                parts["search"] = replace(parts["search"], confidence=None)
             plain = {f.name: stored[f.name] for f in fields(cls) if f.name in stored and f.name not in _PARTS}
             return cls(**plain | parts | {"parents": tuple(stored.get("parents", ()))})
         except (KeyError, TypeError, ValueError) as error:
