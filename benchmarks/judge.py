@@ -25,7 +25,7 @@ from scipy.stats import spearmanr
 from sets import SETS, RetrievalSet
 
 from tolman.judge import Exam, Pool, set_exam
-from tolman.learning import TRANSFORMER_POOL
+from tolman.learning import Plan, pool_size
 from tolman.models.encoder import Encoder
 from tolman.models.static import StaticEncoder
 from tolman.progress import Silent
@@ -37,7 +37,7 @@ from tolman.tuning import bm25_scores
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0)
 LEXICAL = (0.05, 0.1, 0.2, 0.4)
-POOL = TRANSFORMER_POOL
+PLAN = Plan.parse("scratch+minilm", None, None)
 SEED = 0
 TEMPERATURES = (0.05, 0.08, 0.2)
 
@@ -90,7 +90,7 @@ def candidates(s: RetrievalSet, exam: Exam, pool: Pool, seconds: float) -> dict[
         return Scores(encoder.encode(s.queries, "query") @ encoder.encode(contents).T, pool.cosines(encoder))
 
     language = guess_language(pool.contents[:500])
-    asked = Pool(s.pool, contents, s.queries, np.zeros(0, np.int64), np.zeros((0, 0), bool))
+    asked = Pool(s.pool, contents, s.queries, np.zeros(0, np.int64), np.zeros((0, 0), bool), len(contents))
     bm25 = Scores(bm25_scores(asked, language), bm25_scores(pool, language))
     found = {name: scores(encoder) for name, encoder in static_candidates(exam, seconds)}
     best = f"t{ScratchRecipe.derive(len(exam.texts)).temperature}-1.0"
@@ -137,7 +137,7 @@ def main() -> None:
     for name in options.sets.split(","):
         s = SETS[name](options.data)
         exam = set_exam(s.titles, s.texts, seed=SEED)
-        pool = exam.pool(POOL, SEED)
+        pool = exam.pool(pool_size(len(exam.texts), PLAN), SEED)
         found = candidates(s, exam, pool, options.budget)
         true = {c: mean_ndcg(scores.all[0], s) for c, scores in found.items()}
         said = {c: judges(pool, scores.all[1], len(exam)) for c, scores in found.items()}

@@ -57,7 +57,9 @@ class Ground:
         return [_content(self.set.titles[row], self.set.texts[row]) for row in self.set.pool]
 
     def bm25(self, questions: list[str]) -> np.ndarray:
-        pool = Pool(self.set.pool, self.contents, questions, np.zeros(0, np.int64), np.zeros((0, 0), bool))
+        pool = Pool(
+            self.set.pool, self.contents, questions, np.zeros(0, np.int64), np.zeros((0, 0), bool), len(self.contents)
+        )
         return bm25_scores(pool, guess_language(self.contents[:500]))
 
     @cached_property

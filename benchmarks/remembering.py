@@ -13,7 +13,7 @@ import numpy as np
 from sets import SETS
 
 from tolman.judge import set_exam
-from tolman.learning import TRANSFORMER_POOL
+from tolman.learning import Plan, pool_size
 from tolman.models import load_encoder
 from tolman.models.encoder import Floats, Role
 from tolman.models.pretrained import cache_folder, resolve_base
@@ -58,7 +58,7 @@ def main() -> None:
     for name in options.sets.split(","):
         s = SETS[name](options.data)
         exam = set_exam(s.titles, s.texts, seed=0)
-        pool = exam.pool(TRANSFORMER_POOL, 0)
+        pool = exam.pool(pool_size(len(exam.texts), Plan.parse("minilm", None, None)), 0)
         contents = [f"{s.titles[i]}\n{s.texts[i]}" if s.titles[i] else s.texts[i] for i in s.pool]
         for texts in (s.queries, pool.questions, pool.contents, contents):
             minilm.encode(texts)

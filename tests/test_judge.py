@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,11 @@ def test_what_is_asked_is_gone(corpus):
         assert sentence not in exam.texts[row]
     others = set(range(120)) - set(exam.answers.tolist())
     assert all(exam.titles[row] == titles[row] and exam.texts[row] == texts[row] for row in others)
+
+
+def test_a_sentence_that_says_nothing_is_not_asked():
+    texts = [f"A title that stands here. {story(i, '')} Yes. No!" for i in range(120)]
+    assert all(len(lost.split()) >= 4 for lost in set_exam([""] * 120, texts, seed=0).sentences)
 
 
 def test_a_title_on_two_documents_is_never_asked(corpus):
@@ -106,14 +113,22 @@ def pool_of(questions, documents):
         ["q"] * questions,
         np.arange(questions),
         np.zeros((questions, documents), bool),
+        documents,
     )
 
 
 def test_grades_fall_with_the_logarithm_of_the_place():
-    scores = np.tile(-np.arange(12.0, dtype=np.float32), (3, 1))  # right answers at places 1, 2, 3
-    expected = [1 - np.log(place) / np.log(12) for place in (1, 2, 3)]
-    np.testing.assert_allclose(pool_of(3, 12).grade_scores(scores), expected, rtol=1e-6)
-    assert pool_of(3, 12).grade_scores(-scores)[0] == pytest.approx(0, abs=1e-6)
+    scores = np.tile(-np.arange(200.0, dtype=np.float32), (3, 1))  # right answers at places 0, 1, 2
+    expected = [1 - np.log1p(place / 10) / np.log1p(10) for place in (0, 1, 2)]
+    np.testing.assert_allclose(pool_of(3, 200).grade_scores(scores), expected, rtol=1e-6)
+    np.testing.assert_allclose(pool_of(3, 200).grade_scores(-scores), 0, atol=1e-6)  # beyond the hundredth
+
+
+def test_places_count_in_the_whole_corpus():
+    scores = np.tile(-np.arange(200.0, dtype=np.float32), (3, 1))
+    part = replace(pool_of(3, 200), documents=2_000)
+    expected = [1 - np.log1p(place / 10) / np.log1p(10) for place in (0, 10, 20)]
+    np.testing.assert_allclose(part.grade_scores(scores), expected, rtol=1e-6)
 
 
 def test_ndcg_is_that_of_one_right_answer():
@@ -123,12 +138,10 @@ def test_ndcg_is_that_of_one_right_answer():
 
 
 def test_two_questions_may_have_one_answer():
-    pool = Pool(np.arange(4), [""] * 4, ["q", "r"], np.array([1, 1]), np.zeros((2, 4), bool))
+    pool = Pool(np.arange(4), [""] * 4, ["q", "r"], np.array([1, 1]), np.zeros((2, 4), bool), 4)
     scores = np.array([[0, 3, 1, 2], [3, 0, 1, 2]], np.float32)
     np.testing.assert_allclose(pool.ahead(scores), [0, 3])
 
 
 def test_a_collapsed_space_is_not_rewarded():
-    chance = pool_of(5, 100).grade_scores(np.random.default_rng(0).normal(size=(5, 100)).astype(np.float32)).mean()
-    assert pool_of(5, 100).grade_scores(np.ones((5, 100), np.float32)).max() < 0.16
-    assert chance < 0.35
+    assert pool_of(5, 300).grade_scores(np.ones((5, 300), np.float32)).max() == pytest.approx(0, abs=1e-6)

@@ -9,7 +9,7 @@ Q, N = 60, 200
 
 def pool():
     contents = [f"document {i} about thing{i}" for i in range(N)]
-    return Pool(np.arange(N), contents, ["q"] * Q, np.arange(Q), np.zeros((Q, N), bool))
+    return Pool(np.arange(N), contents, ["q"] * Q, np.arange(Q), np.zeros((Q, N), bool), N)
 
 
 def scores(clarity, seed):
@@ -48,7 +48,7 @@ def test_hybrid_is_the_sum_it_says():
 
 def test_bm25_scores_are_those_of_the_search_engine():
     contents = ["the river bank is wet", "money in the bank", "a violin sings", "rivers and banks"] * 3
-    asked = Pool(np.arange(12), contents, ["bank money", "violin"], np.arange(2), np.zeros((2, 12), bool))
+    asked = Pool(np.arange(12), contents, ["bank money", "violin"], np.arange(2), np.zeros((2, 12), bool), 12)
     found = bm25_scores(asked, None)
     assert found.shape == (2, 12)
     assert found[0].argmax() % 4 == 1

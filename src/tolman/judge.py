@@ -4,9 +4,10 @@ Before any learner sees the corpus, some documents lose their title (where a cor
 first words) and one sentence. Both become questions, the document they came from the right answer. Every candidate is
 asked the same questions, so candidates are compared pair by pair.
 
-A question is graded by the logarithm of the right answer's place, not by nDCG@10: people's questions have many right
-answers, most of them further from the question than the document it was cut from, and what a candidate does with those
-that it does not find at once tells more about them than how many it finds first (docs/decisions/0005).
+A question is graded by the logarithm of its right answer's place, between ten, before which places hardly differ, and a
+hundred, beyond which an answer is lost; not by nDCG@10. People's questions have many right answers, most of them
+further from the question than the document it was cut from: who finds that one first is not who finds the others
+(docs/decisions/0005). Places count in the whole corpus, though only a part of it is ranked.
 
 Two things would turn such a judge round, and are taken out: a title that stands on other documents too (a thread's
 replies: who learned the siblings knows the answer), with copies of the title inside its own text; and documents that
@@ -39,6 +40,8 @@ _LARGEST_SHARE = 0.25  # of the documents; more would starve the learner of titl
 _FEWEST_WORDS_LEFT = 8
 _TWIN_COSINE = 0.5
 _CUT = 10
+_NEAR, _LOST = 10, 100  # places before which an answer is found, and beyond which it isn't
+_FEWEST_WORDS_ASKED = 2, 4  # of a head, of a sentence
 _WORD = re.compile(r"\w+")
 
 
@@ -50,7 +53,7 @@ class Exam:
         titles, texts: of all documents, with what was taken out gone; learn from these.
         answers: row of each document that lost something (A,).
         heads: the title, or lead, that each of them lost.
-        sentences: the sentence that each of them lost; "" where it had only one.
+        sentences: the sentence that each of them lost; "" where none could be spared.
     """
 
     titles: list[str]
@@ -78,7 +81,8 @@ class Exam:
         asked = [(head, place) for place, head in enumerate(self.heads)]
         asked += [(sentence, place) for place, sentence in enumerate(self.sentences) if sentence]
         answers = np.array([place for _, place in asked], np.int64)
-        return Pool(rows, pooled, [question for question, _ in asked], answers, _twins(pooled, len(self.answers)))
+        questions = [question for question, _ in asked]
+        return Pool(rows, pooled, questions, answers, _twins(pooled, len(self.answers)), len(self.texts))
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Pool:
         questions: Q of them.
         answers: column of the right document of each question (Q,).
         twins: (A, N), true where a document so resembles a right one that it is left unranked.
+        documents: of the corpus that the N were drawn from.
     """
 
     rows: Rows
@@ -98,6 +103,7 @@ class Pool:
     questions: list[str]
     answers: Rows
     twins: NDArray[np.bool_]
+    documents: int
 
     def grade(self, encoder: Encoder) -> Floats:
         """`grade_scores` of the cosines of `encoder`."""
@@ -108,8 +114,10 @@ class Pool:
         return encoder.encode(self.questions, "query") @ encoder.encode(self.contents, "document").T
 
     def grade_scores(self, scores_QN: Floats) -> Floats:
-        """1 - log(place) / log(last place) of each question's right answer (Q,): 1 for the first, 0 for the last."""
-        grades_Q: Floats = (1 - np.log1p(self.ahead(scores_QN)) / np.log(len(self.contents))).astype(np.float32)
+        """1 where the right answer of a question is first, falling to 0 where it is lost (Q,)."""
+        places_Q = self.ahead(scores_QN) * self.documents / len(self.contents)
+        lost_Q = np.log1p(np.minimum(places_Q, _LOST) / _NEAR) / np.log1p(_LOST / _NEAR)
+        grades_Q: Floats = (1 - lost_Q).astype(np.float32)
         return grades_Q
 
     def ndcg(self, scores_QN: Floats) -> float:
@@ -160,12 +168,13 @@ def _take_question(title: str, text: str, generator: np.random.Generator) -> tup
         start, end = lead(text)
         head, rest = text[start:end], text[end:].strip()
     spans = sentences(rest)
+    telling = [span for span in spans if len(_words(rest[slice(*span)])) >= _FEWEST_WORDS_ASKED[1]]
     lost = ""
-    if len(spans) > 2:
-        start, end = spans[generator.integers(len(spans))]
+    if len(spans) > 2 and telling:
+        start, end = telling[generator.integers(len(telling))]
         lost = rest[start:end]
         rest = f"{rest[:start].rstrip()} {rest[end:].lstrip()}".strip()
-    if len(_words(rest)) < _FEWEST_WORDS_LEFT or len(_words(head)) < 2:
+    if len(_words(rest)) < _FEWEST_WORDS_LEFT or len(_words(head)) < _FEWEST_WORDS_ASKED[0]:
         return None
     return head, rest, lost
 

@@ -38,7 +38,8 @@ Source: TypeAlias = "str | Path | Corpus | Iterable[Any]"
 
 CARD = "card.md"
 MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from
-STATIC_POOL, TRANSFORMER_POOL = 3_000, 1_000  # documents that questions are asked over: a transformer is slow to ask
+_POOL = (1_000, 3_000)  # documents that questions are asked over, at least and at most
+_ASKED_SHARE = 0.2  # of the corpus in between, where a transformer has to encode them
 _FEWEST_DOCUMENTS = 2
 _SCRATCH_OBJECTIVES = ("contrastive",)
 
@@ -179,7 +180,7 @@ class Maker:
         """Exam, encoder, weights, confidence."""
         self.progress.start("questions for the judge", None)
         exam = self._exam()
-        pool = exam.pool(TRANSFORMER_POOL if self.plan.pretrained else STATIC_POOL, self.seed) if len(exam) else None
+        pool = exam.pool(pool_size(len(exam.texts), self.plan), self.seed) if len(exam) else None
         if pool is None:
             self.progress.say("too few suitable documents to judge by: weights are defaults, hits have no confidence")
         recipe: dict[str, Any] = {"plan": asdict(self.plan), "budget_seconds": self.seconds, "seed": self.seed}
@@ -292,6 +293,12 @@ class Maker:
             f"BM25 {quality['bm25']:.3f}, hybrid {quality['hybrid']:.3f} (weight {choice.weight:g})"
         )
         return SearchSettings(lexical_weight=choice.weight, confidence=confidence.to_json())
+
+
+def pool_size(documents: int, plan: Plan) -> int:
+    """How many documents the judge ranks, of that many that are learned from."""
+    fewest, most = _POOL
+    return int(np.clip(_ASKED_SHARE * documents, fewest, most)) if plan.pretrained else most
 
 
 def _by_name(choice: Choice) -> dict[str, float]:
