@@ -200,7 +200,7 @@ def chosen(made: Made) -> str | None:
     scratch, tried = made.recipe["scratch"], len(made.recipe["trials"])
     if made.recipe["chosen"] == "start":
         return f"start, of {tried}"
-    return f"t{scratch['temperature']:g} s{made.recipe['run']['steps']} h{scratch['heads_share']:g}, of {tried}"
+    return f"t{scratch['temperature']:g} s{made.recipe['run']['steps']}, of {tried}"
 
 
 def first_sentences(s: RetrievalSet) -> RetrievalSet:

@@ -23,7 +23,7 @@ def rehearsal(seed, clarity=0.35):
 @pytest.fixture(scope="module")
 def confidence():
     cosines, lexical, words = rehearsal(0)
-    return fit_confidence(cosines, lexical, np.arange(QUESTIONS), words, seed=0)
+    return fit_confidence(cosines, lexical, np.arange(QUESTIONS), words, heads=QUESTIONS, seed=0)
 
 
 def test_it_is_calibrated_on_questions_it_never_saw(confidence):

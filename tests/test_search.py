@@ -119,7 +119,7 @@ def test_without_a_number_a_small_space_gives_all_it_has(tmp_path: Path) -> None
 def test_fragments_of_unknown_words_are_no_answer(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     rehearsal = random.uniform(0, 0.5, (50, 50)) + 0.5 * np.eye(50)
-    fitted = fit_confidence(rehearsal, 10 * rehearsal, np.arange(50), np.full(50, 2), seed=0)
+    fitted = fit_confidence(rehearsal, 10 * rehearsal, np.arange(50), np.full(50, 2), heads=50, seed=0)
     texts = [f"refund parcel violin glacier number {i} arrived" for i in range(30)]
     corpus = tiny_corpus(range(30))
     tokenizer = train_tokenizer(texts, vocabulary=400)
@@ -139,7 +139,7 @@ def test_fragments_of_unknown_words_are_no_answer(tmp_path: Path) -> None:
 def test_confidence_is_that_of_the_fit(tmp_path: Path, space: LatentSpace) -> None:
     random = np.random.default_rng(0)
     rehearsal = random.uniform(0, 0.5, (50, 50)) + 0.5 * np.eye(50)
-    fitted = fit_confidence(rehearsal, 10 * rehearsal, np.arange(50), np.full(50, 2), seed=0)
+    fitted = fit_confidence(rehearsal, 10 * rehearsal, np.arange(50), np.full(50, 2), heads=50, seed=0)
     kept = replace(fitted, threshold=0.0)
     opened = make(tmp_path, SearchSettings(lexical_weight=0.7, confidence=kept.to_json()))
     found = opened.search("refund arrived", 10)

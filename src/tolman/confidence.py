@@ -162,7 +162,13 @@ def nearness(cosines_QN: Numbers) -> Numbers:
 
 
 def fit_confidence(
-    cosines_QN: Numbers, lexical_QN: Numbers, answers_Q: NDArray[np.int64], words_Q: NDArray[Any], *, seed: int
+    cosines_QN: Numbers,
+    lexical_QN: Numbers,
+    answers_Q: NDArray[np.int64],
+    words_Q: NDArray[Any],
+    *,
+    heads: int,
+    seed: int,
 ) -> Confidence:
     """Fit on a rehearsal, in which the right answer to each question is known.
 
@@ -171,14 +177,16 @@ def fit_confidence(
         lexical_QN: BM25 scores, 0 where no word is shared.
         answers_Q: column of the right document.
         words_Q: of each question.
+        heads: how many questions, from the first, are asked for answerability. Sentences out of a text are not what
+            people ask, and many can't be answered without it.
         seed: of the random pairs.
     """
     pairs = _Pairs.draw(cosines_QN, lexical_QN, answers_Q, words_Q, seed)
-    far_QN = _without_neighbourhood(cosines_QN, answers_Q)
-    documents = cosines_QN.shape[1]
-    near_M = np.concatenate([nearness(cosines_QN), nearness(np.where(far_QN, cosines_QN, -1.0))])
-    lexical_M = np.concatenate([lexical_QN.max(axis=1), np.where(far_QN, lexical_QN, 0.0).max(axis=1)])
-    asked_M = np.repeat([True, False], len(answers_Q))
+    asked_QN, shared_QN, documents = cosines_QN[:heads], lexical_QN[:heads], cosines_QN.shape[1]
+    far_QN = _without_neighbourhood(asked_QN, answers_Q[:heads])
+    near_M = np.concatenate([nearness(asked_QN), nearness(np.where(far_QN, asked_QN, -1.0))])
+    lexical_M = np.concatenate([shared_QN.max(axis=1), np.where(far_QN, shared_QN, 0.0).max(axis=1)])
+    asked_M = np.repeat([True, False], heads)
     answer_dense, threshold_dense = _fit_answer(_answer_features(near_M, None, documents), asked_M)
     answer, threshold = _fit_answer(_answer_features(near_M, lexical_M, documents), asked_M)
     return Confidence(

@@ -105,6 +105,11 @@ class Pool:
     twins: NDArray[np.bool_]
     documents: int
 
+    @property
+    def heads(self) -> int:
+        """A: so many of the questions, from the first, are heads; the others are sentences."""
+        return len(self.twins)
+
     def grade(self, encoder: Encoder) -> Floats:
         """`grade_scores` of the cosines of `encoder`."""
         return self.grade_scores(self.cosines(encoder))

@@ -279,7 +279,7 @@ class Maker:
         lexical_QN = bm25_scores(pool, guess_language(pool.contents[:200]))
         choice = choose_lexical_weight(pool, cosines_QN, lexical_QN)
         words_Q = np.array([len(words(question)) for question in pool.questions])
-        confidence = fit_confidence(cosines_QN, lexical_QN, pool.answers, words_Q, seed=self.seed)
+        confidence = fit_confidence(cosines_QN, lexical_QN, pool.answers, words_Q, heads=pool.heads, seed=self.seed)
         quality |= {
             "questions": len(pool.questions),
             "documents": len(pool.contents),
