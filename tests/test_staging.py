@@ -124,13 +124,17 @@ def test_killed_while_it_takes_its_place_the_next_attempt_succeeds(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
+    def publish_and_be_killed(patch: pytest.MonkeyPatch) -> None:
+        with Staging(target, IDENTITY) as staging:
+            (staging.folder / "space.json").write_text("new")
+            patch.setattr(staging_module, moment, killed)
+            staging.publish()
+
     target = tmp_path / "x.space"
     make(target, "old")
     monkeypatch.setattr(staging_module.sys, "platform", platform)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), Staging(target, IDENTITY) as staging:
-        (staging.folder / "space.json").write_text("new")
-        patch.setattr(staging_module, moment, killed)
-        staging.publish()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        publish_and_be_killed(patch)
     assert (target / "space.json").read_text() == ("new" if moment == "_discard" and platform == "linux" else "old")
     make(target, "newest")
     assert {file.name: file.read_text() for file in target.iterdir()} == {"space.json": "newest"}

@@ -22,6 +22,7 @@ from tolman.models.checkpoint import Checkpoint, copy_checkpoint, read_checkpoin
 from tolman.models.encoder import Floats, Role, TokenStates
 from tolman.models.trunk import Precision
 
+CPUINFO = Path("/proc/cpuinfo")
 CPU_BATCH = 2048
 """Tokens computed at a time: enough for full speed in the matrix products, few enough that states stay in the cache."""
 GPU_BATCH = 65_536
@@ -219,7 +220,7 @@ def has_amx() -> bool:
     if allowed not in ("ALL", "DEFAULT") and "AMX" not in allowed:
         return False
     try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+        return "amx_bf16" in CPUINFO.read_text(encoding="utf-8").split()
     except OSError:
         return False
 
