@@ -26,6 +26,7 @@ ORDER = (
     "scratch",
     "space.description",
     "space.language",
+    "space.filters",
     "space.store",
     "space.index",
     "space.compression",

@@ -183,6 +183,9 @@ def test_scripts_without_spaces_are_cut_into_words(store: DocumentStore) -> None
         "shop != 'drop; table' AND year >= 2011",
         "year BETWEEN 2011 AND 2012",
         "id = 'd12'",
+        "replace(shop, 'it', 'that') = 'that''s 7'",
+        "`order` = 3 or (year > 2018)",
+        "shop = 'a ) -- /* ; \"' OR id = 'd1'",
     ],
 )
 def test_a_condition_filters(store: DocumentStore, where: str) -> None:

@@ -28,6 +28,7 @@ from lance.query import MatchQuery
 from numpy.typing import NDArray
 
 from tolman.errors import QueryError, SourceError, SpaceError, StorageError
+from tolman.space.filters import check_filter, explain_refusal
 
 TEXT_FIELDS = (
     pa.field("id", pa.string(), nullable=False, metadata={"lance-schema:unenforced-primary-key": "true"}),
@@ -41,13 +42,6 @@ TEXT_FIELDS = (
 FULLTEXT, VECTOR, SPANS, PASSAGES = "fulltext", "vector", "passage_spans", "passage_vectors"
 OWN_COLUMNS = (*(field.name for field in TEXT_FIELDS), FULLTEXT, VECTOR, SPANS, PASSAGES)
 
-# Written into a filter these would be ignored by the parser, or mean that the author takes it for a statement.
-_STATEMENT_WORD = re.compile(
-    r"\b(?:alter|copy|create|delete|drop|execute|grant|group|having|insert|into|limit|merge|offset|order|replace|select|"
-    r"set|truncate|union|update|with)\b",
-    re.IGNORECASE,
-)
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`")
 _RUST_SOURCE = re.compile(r",? ?\S*/\S+\.rs:\d+:\d+.*", re.DOTALL)
 _NO_STORAGE = re.compile(
     r"no space left|os error (?:13|27|28|30|122)\b|permission denied|read-only file|quota", re.IGNORECASE
@@ -151,7 +145,7 @@ class DocumentStore:
 
     def read(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
         """Whole columns, in scan order."""
-        return self._scan(columns=list(columns), filter=self._checked(where))
+        return self._scan(where, columns=list(columns))
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The same, a few thousand rows at a time."""
@@ -173,15 +167,15 @@ class DocumentStore:
         Raises:
             QueryError: not a condition, or it names no column of this space.
         """
-        found = self._scan(columns=[], filter=self._checked(where), with_row_id=True)["_rowid"]
+        found = self._scan(where, columns=[], with_row_id=True)["_rowid"]
         return self._positions_of(_numbers(found))
 
     def lexical(self, query: str, k: int, where: str | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The `k` best documents by BM25 (k1 = 1.2, b = 0.75), with their scores; fewer if fewer share a word."""
         found = self._scan(
+            where,
             columns=["_score"],
             full_text_query=MatchQuery(query, FULLTEXT),
-            filter=self._checked(where),
             prefilter=True,
             limit=k,
             with_row_id=True,
@@ -291,35 +285,17 @@ class DocumentStore:
         ascending, position = self._by_row_id
         return position[np.searchsorted(ascending, row_ids)]
 
-    def _scan(self, **options: Any) -> pa.Table:
+    def _scan(self, where: str | None = None, **options: Any) -> pa.Table:
         """One query of the dataset. What the filter's author got wrong is a QueryError; all else is damage."""
         with _lance_errors(f"can't read {self._path}"):
             try:
-                return self._dataset.scanner(**options).to_table()
+                checked = None if where is None else check_filter(where)
+                return self._dataset.scanner(**options, filter=checked).to_table()
             except ValueError as error:
-                if options.get("filter") is None:
+                if where is None:
                     raise
-                raise QueryError(self._explain(options["filter"], error)) from None
-
-    def _checked(self, where: str | None) -> str | None:
-        """`where`, if it is one condition: the parser drops what follows a complete one without a word."""
-        if where is None:
-            return None
-        bare = _QUOTED.sub(" ", where)
-        words = {word.lower() for word in _STATEMENT_WORD.findall(bare)} - {name.lower() for name in self.schema.names}
-        if ";" in bare or words:
-            wrong = "';'" if ";" in bare else min(words).upper()
-            raise QueryError(f'a filter is one SQL condition like "year > 2020", without {wrong}; got: {where}')
-        if not where.strip():
-            raise QueryError('the filter is empty: expected an SQL condition like "year > 2020"')
-        return where
-
-    def _explain(self, where: str, error: ValueError) -> str:
-        missing = re.search(r"No field named \"?([^\s\"]+?)\"?\.(?:\s|$)", str(error))
-        if missing:
-            there = ", ".join(("id", "title", "text", "label", *self.metadata_columns))
-            return f"the filter names no column of this space: {missing[1]} (there are: {there})"
-        return f"the filter isn't an SQL condition: {where} ({_first_line(error)})"
+                columns = ("id", "title", "text", "label", *self.metadata_columns)
+                raise QueryError(explain_refusal(where, _without_source(error), columns)) from None
 
 
 @contextmanager
@@ -334,8 +310,12 @@ def _lance_errors(doing: str) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     """The gist of a message of Lance, without where in its own source it arose."""
-    text = _RUST_SOURCE.sub("", str(error)).replace("Invalid user input: ", "").strip()
+    text = _without_source(error)
     return text.splitlines()[0] if text else type(error).__name__
+
+
+def _without_source(error: Exception) -> str:
+    return _RUST_SOURCE.sub("", str(error)).replace("Invalid user input: ", "").strip()
 
 
 def _numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
