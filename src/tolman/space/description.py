@@ -149,6 +149,11 @@ class SpaceDescription:
             raise SpaceError(f"{path} is damaged: {error}; restore it from a backup") from None
 
 
+def is_space(path: Path) -> bool:
+    """Whether `path` is the folder of a space, whole or damaged."""
+    return os.path.isfile(path / FILE)  # False where Path.is_file raises: not permitted, too long
+
+
 _PARTS: dict[str, type] = {"encoder": EncoderRecord, "corpus": CorpusRecord, "search": SearchSettings}
 
 

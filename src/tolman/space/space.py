@@ -22,7 +22,7 @@ from tolman.corpus.document import Document
 from tolman.errors import SourceError, SpaceError, SpaceMismatch, StorageError
 from tolman.models.encoder import Encoder, Floats
 from tolman.progress import Progress, Silent
-from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, now
+from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, is_space, now
 from tolman.space.index import DenseIndex
 from tolman.space.language import guess_language
 from tolman.space.rows import Holdings, as_rows, conform
@@ -286,17 +286,20 @@ class LatentSpace:
         """Add documents, or update those whose id is there, in one commit.
 
         Args:
-            source: anything `read_corpus` reads, a Corpus, or another LatentSpace with the same encoder, whose vectors
-                are then taken as they are.
+            source: anything `read_corpus` reads, a Corpus, or another space with the same encoder (open, or its path),
+                whose vectors are then taken as they are.
             progress: who watches.
             text, title, id, label: columns of the source, if they aren't to be guessed.
 
         Raises:
             SourceError: the source can't be read, or a column has another type than in the space.
+            SpaceError: the source is a space that can't be read.
             SpaceMismatch: the source is a space of another encoder.
             StorageError: the disk refused; nothing was changed.
         """
         progress = progress or Silent()
+        if isinstance(source, str | Path) and is_space(Path(source).expanduser()):
+            source = LatentSpace.open(Path(source).expanduser())
         if isinstance(source, LatentSpace):
             return self._add_space(source)
         from tolman.corpus.corpus import Corpus

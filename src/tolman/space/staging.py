@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from tolman.errors import SpaceError, StorageError
-from tolman.space.description import FILE
+from tolman.space.description import is_space
 
 IDENTITY, LOCK = "staging.json", "staging.lock"
 _MARK = {"made_by": "tolman"}
@@ -33,7 +33,7 @@ def require_place(target: Path) -> None:
         SpaceError: `target` exists and is not a space, or is a link to itself; or what it would be made in is there
             and not Tolman's.
     """
-    if target.exists() and not (target / FILE).is_file():
+    if target.exists() and not is_space(target):
         raise SpaceError(f"{target} exists and is not a space: choose another name, or move it away")
     _require_ours(_beside(_without_links(target)))
 
