@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from tolman.corpus.document import Document
 from tolman.errors import SourceError, SpaceError, SpaceMismatch, StorageError
+from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats
 from tolman.progress import Progress, Silent
 from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, is_space, now
@@ -183,14 +184,23 @@ class LatentSpace:
         """The encoder of the space, loaded when it is first asked for.
 
         Raises:
-            SpaceError: its files are missing, or not those that made the space.
+            SpaceError, ModelError: see `verify`.
         """
+        self.verify()
         if self._encoder is None:
-            from tolman.models import load_encoder
-
-            verify(self.path / ENCODER, self.description.encoder.files, self.path / DERIVED)
             self._encoder = load_encoder(self.path / ENCODER)
         return self._encoder
+
+    def verify(self) -> None:
+        """Check that the encoder in the folder is the one that made the space. What was checked once is remembered.
+
+        Raises:
+            SpaceError: its files are missing, or not those that made the space, or space.json says otherwise.
+            SpaceMismatch: space.json names another encoder.
+            ModelError: it can't be loaded.
+        """
+        if self._encoder is None:
+            self._encoder = verify(self.path / ENCODER, self.description.encoder, self.path / DERIVED)
 
     @cached_property
     def index(self) -> DenseIndex:
@@ -307,7 +317,7 @@ class LatentSpace:
 
         if not isinstance(source, Corpus):
             source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
-        _require_same(f"the encoder in {self.path}", self.description, self.encoder.fingerprint)
+        self.verify()
         documents, ignored = conform(source.table, self.store.schema)
         if ignored:
             progress.say(f"left out columns that {self.path} doesn't have: {', '.join(ignored)}")
