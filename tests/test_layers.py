@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tolman"
 ORDER = (
     "errors",
     "progress",
+    "storage",
     "cost",
     "metrics",
     "ranking",

@@ -27,6 +27,7 @@ from tolman.space.description import SearchSettings, SpaceDescription
 from tolman.space.language import guess_language
 from tolman.space.space import LatentSpace
 from tolman.space.staging import Staging, require_place
+from tolman.storage import storing
 from tolman.tuning import Choice, bm25_scores, choose_blend, choose_lexical_weight
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def _build(
 
         def finish(space: LatentSpace) -> None:
             space.describe(replace(space.description, cost=meter.read().to_json()))
-            (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
+            with storing(f"can't write {space.path / CARD}"):
+                (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
 
         description = SpaceDescription(
             search=made.search, recipe=made.recipe, quality=made.quality, parents=made.parents
@@ -221,10 +223,10 @@ class Maker:
             )
             learned.encoder.save(kept)
             found = {"scratch": asdict(learned.recipe), "run": asdict(learned.run) if learned.run else None}
-            notes.with_suffix(".partial").write_text(
-                json.dumps({"recipe": found | {"chosen": learned.chosen}, "quality": learned.quality})
-            )
-            notes.with_suffix(".partial").replace(notes)
+            told = json.dumps({"recipe": found | {"chosen": learned.chosen}, "quality": learned.quality})
+            with storing(f"can't write {notes}"):
+                notes.with_suffix(".partial").write_text(told)
+                notes.with_suffix(".partial").replace(notes)
         stored = json.loads(notes.read_text())
         recipe.update(stored["recipe"])
         quality.update(stored["quality"])

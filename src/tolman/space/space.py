@@ -145,7 +145,7 @@ class LatentSpace:
         store = DocumentStore(folder / DOCUMENTS)
         store.index_fulltext(language)
         store.forget(timedelta(0))
-        _save_encoder(encoder, folder / ENCODER)
+        encoder.save(folder / ENCODER)
         source = str(getattr(corpus.report, "source", ""))
         description = replace(
             description,
@@ -438,10 +438,3 @@ def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, pa.Recor
     for batch in batches:
         yield start, batch
         start += len(batch)
-
-
-def _save_encoder(encoder: Encoder, folder: Path) -> None:
-    try:
-        encoder.save(folder)
-    except OSError as error:
-        raise StorageError(f"can't write the encoder to {folder}: {error.strerror or error}") from error

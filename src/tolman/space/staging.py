@@ -60,18 +60,20 @@ class Staging:
         self.target = _without_links(target)
         self.folder = _beside(self.target)
         self._identity = _MARK | dict(identity)
+        self._lock: IO[str] | None = None
 
     def __enter__(self) -> Self:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self.folder)
+            if _identity_in(self.folder) != self._identity:
+                self.clear()
+                _mark(self.folder, self._identity)
         except BlockingIOError:
             raise SpaceError(f"another process is making {self.target}: wait for it, or choose another name") from None
         except OSError as error:
+            self.__exit__(type(error), error, None)
             raise StorageError(f"can't write {self.folder}: {error.strerror}") from error
-        if _identity_in(self.folder) != self._identity:
-            self.clear()
-            _mark(self.folder, self._identity)
         return self
 
     def __exit__(
@@ -80,7 +82,8 @@ class Staging:
         # An interruption may go on later; after an error nothing is worth keeping.
         if kind is not None and issubclass(kind, Exception):
             shutil.rmtree(self.folder, ignore_errors=True)
-        self._lock.close()
+        if self._lock:
+            self._lock.close()
 
     def clear(self) -> None:
         """Drop what was staged."""

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from tolman.errors import QueryError, SourceError, SpaceError, StorageError
 from tolman.space.filters import check_filter, explain_refusal
+from tolman.storage import disk_refusal
 
 TEXT_FIELDS = (
     pa.field("id", pa.string(), nullable=False, metadata={"lance-schema:unenforced-primary-key": "true"}),
@@ -43,9 +44,6 @@ FULLTEXT, VECTOR, SPANS, PASSAGES = "fulltext", "vector", "passage_spans", "pass
 OWN_COLUMNS = (*(field.name for field in TEXT_FIELDS), FULLTEXT, VECTOR, SPANS, PASSAGES)
 
 _RUST_SOURCE = re.compile(r",? ?\S*/\S+\.rs:\d+:\d+.*", re.DOTALL)
-_NO_STORAGE = re.compile(
-    r"no space left|os error (?:13|27|28|30|122)\b|permission denied|read-only file|quota", re.IGNORECASE
-)
 
 _READ_ROWS = 2_048  # at a time: what is read ahead counts against memory
 
@@ -304,8 +302,10 @@ def _lance_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        kind = StorageError if _NO_STORAGE.search(str(error)) else SpaceError
-        raise kind(f"{doing}: {_first_line(error)}") from error
+        refusal = disk_refusal(error)
+        if refusal:
+            raise StorageError(f"{doing}: {refusal}") from error
+        raise SpaceError(f"{doing}: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:
