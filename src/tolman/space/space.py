@@ -24,7 +24,7 @@ from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats
 from tolman.progress import Progress, Silent
 from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, is_space, now
-from tolman.space.index import DenseIndex
+from tolman.space.index import ADDING, DenseIndex
 from tolman.space.language import guess_language
 from tolman.space.rows import Holdings, as_rows, conform
 from tolman.space.seal import digests, verify
@@ -352,7 +352,7 @@ class LatentSpace:
         schema, derived = self.store.schema, self.path / DERIVED
         try:
             derived.mkdir(exist_ok=True)
-            with TemporaryDirectory(dir=derived, prefix="adding-", ignore_cleanup_errors=True) as folder:
+            with TemporaryDirectory(dir=derived, prefix=ADDING, ignore_cleanup_errors=True) as folder:
                 waiting = f"{folder}/rows.arrow"
                 with pa.OSFile(waiting, "wb") as file, pa.ipc.new_file(file, schema) as out:
                     out.write_table(shared)
