@@ -260,6 +260,45 @@ def test_what_is_not_there_is_told(path: Path) -> None:
         open_space(path).table(["id"], where="colour = 1")
 
 
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda space: space.remove("d8"), "a list of ids, got one text, 'd8'"),
+        (lambda space: space.remove([5]), "ids as texts, got 5"),
+        (lambda space: space.remove(["d1", None]), "ids as texts, got None"),
+        (lambda space: space.take("d8"), "a list of ids, got one text, 'd8'"),
+        (lambda space: space.table("id"), "a list of columns, got one text, 'id'"),
+        (lambda space: space.table([1]), "columns as texts, got 1"),
+        (lambda space: space.table(where=5), "as text; got 5"),
+        (lambda space: space.search("refund", where=5), "as text; got 5"),
+        (lambda space: space.search_many("refund"), "a list of queries, got one text, 'refund'"),
+        (lambda space: space.search_many(None), "a list of queries, got None"),
+        (lambda space: space.search_many([None]), "queries as texts, got None"),
+        (lambda space: space.search(7), "queries as texts, got 7"),
+    ],
+)
+def test_wrong_types_are_told_in_one_line_and_change_nothing(
+    path: Path, ask: Callable[[LatentSpace], object], told: str
+) -> None:
+    with pytest.raises(QueryError, match=told) as caught:
+        ask(open_space(path))
+    assert "\n" not in str(caught.value)
+    assert len(open_space(path)) == 40
+
+
+@pytest.mark.parametrize("given", [None, 5, b"x.space"])
+def test_what_is_no_path_is_told(given: object) -> None:
+    with pytest.raises(SpaceError, match="expected the path of a space, got"):
+        open_space(given)  # type: ignore[arg-type]
+
+
+def test_ids_may_come_from_a_table(path: Path) -> None:
+    opened = open_space(path)
+    old = opened.table(["id"], where="year < 2010")["id"]
+    assert 0 < opened.remove(old) == len(old) < 40
+    assert not set(old.to_pylist()) & ids(opened)
+
+
 def test_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     with pytest.raises(SpaceError, match="is not a space"):

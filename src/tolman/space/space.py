@@ -8,7 +8,8 @@ Legend for shapes:
     D  dimensions
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from tolman.corpus.document import Document
-from tolman.errors import SourceError, SpaceError, SpaceMismatch, StorageError
+from tolman.errors import QueryError, SourceError, SpaceError, SpaceMismatch, StorageError
 from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats
 from tolman.progress import Progress, Silent
@@ -88,6 +89,8 @@ class LatentSpace:
             SpaceError: no space, a damaged one, one of a newer format, or no such version.
             SpaceMismatch: `encoder` is another than the space's.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise SpaceError(f"expected the path of a space, got {path!r}")
         path = Path(path)
         description = SpaceDescription.read(path)
         if encoder is not None:
@@ -221,21 +224,24 @@ class LatentSpace:
             where: an SQL condition on them.
 
         Raises:
-            QueryError: `where` is not a condition.
+            QueryError: `where` is not a condition, or `columns` is no list of texts.
             SpaceError: no such column.
         """
         known = ("id", "title", "text", "label", "duplicate_ids", *self.store.metadata_columns)
-        missing = [name for name in columns or () if name not in self.store.schema.names]
+        columns = known if columns is None else _texts("columns", columns)
+        missing = [name for name in columns if name not in self.store.schema.names]
         if missing:
             raise SpaceError(f"{self.path} has no column {missing[0]!r}: there are {', '.join((*known, VECTOR))}")
-        return self.store.read(known if columns is None else columns, where)
+        return self.store.read(columns, where)
 
     def take(self, ids: Sequence[str]) -> list[Document]:
         """Documents by id, in the order asked for.
 
         Raises:
             SpaceError: an id that isn't there.
+            QueryError: `ids` is no list of texts.
         """
+        ids = _texts("ids", ids)
         positions = self.store.positions(ids)
         missing = [name for name, position in zip(ids, positions, strict=True) if position < 0]
         if missing:
@@ -279,7 +285,7 @@ class LatentSpace:
         """The same for each of many queries, faster than one by one."""
         from tolman.search import search
 
-        return search(self, queries, k, mode=mode, where=where, snippets=snippets)
+        return search(self, _texts("queries", queries), k, mode=mode, where=where, snippets=snippets)
 
     # ---- changing
 
@@ -369,8 +375,12 @@ class LatentSpace:
         """Remove documents by id; ids that aren't there are passed over. How many there were.
 
         One commit; one more before it if exact duplicates of a removed document stay, for these get rows of their own.
+
+        Raises:
+            QueryError: `ids` is no list of texts.
+            StorageError: the disk refused; nothing was removed.
         """
-        asked = list(dict.fromkeys(ids))
+        asked = list(dict.fromkeys(_texts("ids", ids)))
         held = Holdings(self.store)
         there = int((held.rows_of(asked) >= 0).sum())
         shared = held.taken_apart(asked)
@@ -400,6 +410,18 @@ class LatentSpace:
 def open_space(path: str | Path, *, version: int | None = None) -> LatentSpace:
     """Open the space in `path`, at its newest version or at one of `LatentSpace.versions()`: see `LatentSpace.open`."""
     return LatentSpace.open(path, version=version)
+
+
+def _texts(what: str, given: Any) -> list[str]:
+    """`given` as a list. One text is refused, though it is a sequence of texts, too: of its letters."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        got = f"one text, {given!r}: put it in brackets" if isinstance(given, str) else repr(given)
+        raise QueryError(f"expected a list of {what}, got {got}")
+    texts = given.to_pylist() if isinstance(given, pa.Array | pa.ChunkedArray) else list(given)
+    wrong = next((text for text in texts if not isinstance(text, str)), None)
+    if wrong is not None or None in texts:
+        raise QueryError(f"expected {what} as texts, got {wrong!r}")
+    return texts
 
 
 def _require_same(what: str, description: SpaceDescription, fingerprint: str) -> None:
