@@ -249,6 +249,46 @@ def test_damage_is_told_in_one_line(path: Path, damage: Callable[[Path], None], 
     assert "\n" not in str(caught.value)
 
 
+def test_a_filter_is_not_blamed_for_damage(path: Path) -> None:
+    for file in (path / "documents.lance" / "data").iterdir():
+        file.write_bytes(bytes(file.stat().st_size))
+    with pytest.raises(SpaceError, match="can't read") as caught:
+        open_space(path).table(["id"], where="year > 2010")
+    assert "SQL condition" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["lost", "overwritten"])
+@pytest.mark.parametrize("repair", ["compact", "add"])
+def test_a_damaged_fulltext_index_is_told_and_made_anew_by_a_change(path: Path, damage: str, repair: str) -> None:
+    expected = [hit.id for hit in open_space(path).search("refund arrived", 5, mode="lexical")]
+    for file in (path / "documents.lance" / "_indices").rglob("*.lance"):
+        file.unlink() if damage == "lost" else file.write_bytes(b"no index")
+    opened = open_space(path)
+    with pytest.raises(
+        SpaceError, match=r"the full-text index of .*tiny\.space is lost or damaged: LatentSpace\.compact"
+    ):
+        opened.search("refund arrived")
+    if repair == "compact":
+        opened.compact()
+    else:
+        opened.add([{"id": "new", "text": "Something else entirely."}])
+    assert [hit.id for hit in open_space(path).search("refund arrived", 5, mode="lexical")] == expected
+
+
+@pytest.mark.parametrize("change", ["learned again", "compacted"])
+def test_a_reader_whose_version_went_is_told_to_open_anew(path: Path, change: str) -> None:
+    reader = open_space(path)
+    if change == "compacted":
+        open_space(path).remove(["d1"])
+        open_space(path).compact(keep=timedelta(0))
+    else:
+        LatentSpace.create(path, tiny_corpus(range(20)), ENCODER)
+    with pytest.raises(SpaceError, match=r"data/\w+\.lance is gone; .* open it again") as caught:
+        reader.table(["id"])
+    assert "\n" not in str(caught.value)
+    assert len(open_space(path).table(["id"])) in (20, 39)
+
+
 def test_what_is_not_there_is_told(path: Path) -> None:
     with pytest.raises(SpaceError, match="no space at"):
         open_space(path / "none.space")

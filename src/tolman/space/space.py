@@ -348,6 +348,7 @@ class LatentSpace:
         shared = held.taken_apart(changed["id"].combine_chunks())
         if len(changed):
             upsert(changed, shared)
+            self.store.repair_fulltext(self.description.corpus.language)
             self.__dict__.pop("index", None)
         updated = int((held.rows_of(changed["id"].combine_chunks()) >= 0).sum())
         return AddReport(len(changed) - updated, updated, int(unchanged_N.sum()), ignored)
@@ -391,8 +392,12 @@ class LatentSpace:
         return there
 
     def compact(self, *, keep: timedelta = KEPT_VERSIONS) -> None:
-        """Rewrite the documents without what was removed, in few files, and drop versions older than `keep`."""
+        """Rewrite the documents without what was removed, in few files, and drop versions older than `keep`.
+
+        Whoever has one of these versions open must open the space again. A damaged full-text index is made anew.
+        """
         self.store.compact()
+        self.store.repair_fulltext(self.description.corpus.language)
         self.store.forget(keep)
         self.__dict__.pop("index", None)
 

@@ -45,6 +45,9 @@ OWN_COLUMNS = (*(field.name for field in TEXT_FIELDS), FULLTEXT, VECTOR, SPANS, 
 
 _RUST_SOURCE = re.compile(r",? ?\S*/\S+\.rs:\d+:\d+.*", re.DOTALL)
 
+_INDEXES = "/_indices/"  # in the path of every file of an index
+_LOST_FILE = re.compile(r"Not found: .*/([^/\s]+/[^/\s]+\.lance)\b")
+
 _READ_ROWS = 2_048  # at a time: what is read ahead counts against memory
 
 
@@ -169,15 +172,24 @@ class DocumentStore:
         return self._positions_of(_numbers(found))
 
     def lexical(self, query: str, k: int, where: str | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The `k` best documents by BM25 (k1 = 1.2, b = 0.75), with their scores; fewer if fewer share a word."""
-        found = self._scan(
-            where,
-            columns=["_score"],
-            full_text_query=MatchQuery(query, FULLTEXT),
-            prefilter=True,
-            limit=k,
-            with_row_id=True,
-        )
+        """The `k` best documents by BM25 (k1 = 1.2, b = 0.75), with their scores; fewer if fewer share a word.
+
+        Raises:
+            QueryError: `where` is not a condition, or it names no column of this space.
+            SpaceError: damaged; if it is only the full-text index, says so.
+        """
+        asked = MatchQuery(query, FULLTEXT)
+        try:
+            found = self._scan(
+                where, columns=["_score"], full_text_query=asked, prefilter=True, limit=k, with_row_id=True
+            )
+        except SpaceError as error:
+            if _INDEXES not in str(error.__cause__):
+                raise
+            raise SpaceError(
+                f"the full-text index of {self._path.parent} is lost or damaged: LatentSpace.compact() makes it anew, "
+                "and so does the next `tolman add` of something new"
+            ) from error
         scores = _numbers(found["_score"]).astype(np.float32)
         best = np.argsort(-scores, kind="stable")
         return self._positions_of(_numbers(found["_rowid"]))[best], scores[best]
@@ -242,6 +254,15 @@ class DocumentStore:
         with self._commit("index") as newest:
             newest.create_scalar_index(FULLTEXT, "INVERTED", base_tokenizer="icu/split", **words)
 
+    def repair_fulltext(self, language: str | None) -> None:
+        """Build it anew if it is lost or damaged: to bring it up to date, Lance would pass over it without a word."""
+        try:
+            self._scan(columns=["_score"], full_text_query=MatchQuery("a", FULLTEXT), limit=1)
+        except SpaceError as error:
+            if _INDEXES not in str(error.__cause__):
+                raise
+            self.index_fulltext(language)
+
     def _update_fulltext(self, *, merge_all: bool = False) -> None:
         """Bring the index up to date. Rows it doesn't hold yet are found all the same, only slower."""
         try:
@@ -290,7 +311,7 @@ class DocumentStore:
                 checked = None if where is None else check_filter(where)
                 return self._dataset.scanner(**options, filter=checked).to_table()
             except ValueError as error:
-                if where is None:
+                if where is None or not _is_about_the_filter(error):
                     raise
                 columns = ("id", "title", "text", "label", *self.metadata_columns)
                 raise QueryError(explain_refusal(where, _without_source(error), columns)) from None
@@ -302,10 +323,21 @@ def _lance_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        refusal = disk_refusal(error)
+        refusal, lost = disk_refusal(error), _LOST_FILE.search(str(error))
         if refusal:
             raise StorageError(f"{doing}: {refusal}") from error
+        if lost:
+            raise SpaceError(
+                f"{doing}: {lost[1]} is gone; if the space was learned again or compacted since it was opened, open it "
+                "again, else restore it from a backup"
+            ) from error
         raise SpaceError(f"{doing}: {_first_line(error)}") from error
+
+
+def _is_about_the_filter(error: ValueError) -> bool:
+    """Rather than about what was read, which Lance reports as a ValueError, too."""
+    said = str(error)
+    return said.startswith(("Invalid user input", "Not supported")) or "applying filter expression" in said
 
 
 def _first_line(error: Exception) -> str:
