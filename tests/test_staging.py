@@ -1,9 +1,10 @@
+import errno
 from pathlib import Path
 
 import pytest
 from conftest import tree
 
-from tolman.errors import SpaceError
+from tolman.errors import SpaceError, StorageError
 from tolman.space import staging as staging_module
 from tolman.space.staging import Staging
 
@@ -111,6 +112,27 @@ def test_a_folder_that_somebody_else_made_is_never_cleared(tmp_path: Path, kind:
     before = tree(tmp_path)
     with pytest.raises(SpaceError, match=r"x\.space\.partial is in the way and was not made by Tolman"):
         make(tmp_path / "x.space", "new")
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("moment", ["_mark", "_exchange"])
+def test_a_disk_that_refuses_at_the_last_moment_leaves_the_old_space_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def publish(patch: pytest.MonkeyPatch) -> None:
+        with Staging(target, IDENTITY) as staging:
+            (staging.folder / "space.json").write_text("new")
+            patch.setattr(staging_module, moment, refuse)
+            staging.publish()
+
+    target = tmp_path / "x.space"
+    make(target, "old")
+    before = tree(tmp_path)
+    with pytest.raises(StorageError, match="No space left"):
+        publish(monkeypatch)
     assert tree(tmp_path) == before
 
 

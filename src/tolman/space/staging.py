@@ -72,7 +72,8 @@ class Staging:
         except BlockingIOError:
             raise SpaceError(f"another process is making {self.target}: wait for it, or choose another name") from None
         except OSError as error:
-            self.__exit__(type(error), error, None)
+            if self._lock:  # else what is there may be the work of another process
+                self.__exit__(type(error), error, None)
             raise StorageError(f"can't write {self.folder}: {error.strerror}") from error
         return self
 
@@ -102,8 +103,8 @@ class Staging:
                 self.folder.rename(self.target)
         except OSError as error:
             raise StorageError(f"can't put the space at {self.target}: {error.strerror}") from error
-        for name in (IDENTITY, LOCK):
-            (self.target / name).unlink(missing_ok=True)
+        finally:
+            _unmark(self.target)
 
     def _replace(self) -> None:
         """Change places with the old space, which is marked as ours to clear, and locked, before it moves."""
@@ -154,6 +155,12 @@ def _mark(folder: Path, identity: Mapping[str, str]) -> None:
     (folder / IDENTITY).write_text(json.dumps(identity))
 
 
+def _unmark(folder: Path) -> None:
+    for name in (IDENTITY, LOCK):
+        with suppress(OSError):  # in a whole space they mean nothing
+            (folder / name).unlink(missing_ok=True)
+
+
 def _locked(folder: Path) -> IO[str]:
     """The lock of `folder`, held until it is closed.
 
@@ -182,8 +189,7 @@ def _discard(folder: Path) -> None:
     """Drop a marked folder; what can't be dropped stays marked, for the next attempt."""
     with suppress(OSError):
         _empty(folder)
-        for name in (IDENTITY, LOCK):
-            (folder / name).unlink(missing_ok=True)
+        _unmark(folder)
         folder.rmdir()
 
 
