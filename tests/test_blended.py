@@ -66,7 +66,11 @@ def test_passages_are_those_of_the_part_that_sees_least(blend, transformer):
     assert blend.count_tokens(TEXTS) == transformer.count_tokens(TEXTS)
 
 
-def test_saved_and_loaded_it_is_the_same(blend, tmp_path):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_saved_and_loaded_it_is_the_same(static, transformer, tmp_path, monkeypatch, precision):
+    """Bit for bit, if both compute in the precision that this machine is fastest in."""
+    monkeypatch.setattr("tolman.models.transformer.fastest_precision", lambda _: precision)
+    blend = BlendedEncoder((static, load_encoder(transformer.folder)), (0.5, 1.5))
     blend.save(tmp_path / "encoder")
     again = load_encoder(tmp_path / "encoder")
     assert (again.family, again.fingerprint) == ("blended", blend.fingerprint)

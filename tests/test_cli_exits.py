@@ -72,6 +72,35 @@ def test_a_bug_is_one_line_too(debug: str, lines: int | None) -> None:
     assert lines is None or outcome.stderr.count("\n") == lines
 
 
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_what_libraries_write_by_themselves_is_left_out_unless_debugging(debug: str) -> None:
+    fail = (
+        "os.write(2, b'thread panicked\\nat x.rs\\n'); print('ours', file=sys.stderr); raise c.exits.TolmanError('why')"
+    )
+    script = f"import os, sys, tolman.cli as c\n@c.app.command()\ndef fail():\n  {fail}\nc.main()"
+    outcome = subprocess.run(
+        [sys.executable, "-c", script, "fail"],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT | {"TOLMAN_DEBUG": debug},
+        check=False,
+    )
+    assert outcome.returncode == 1
+    if debug:
+        assert "thread panicked" in outcome.stderr
+    else:
+        assert outcome.stderr == "ours\nerror: why\n"
+
+
+def test_a_crash_is_told() -> None:
+    script = "import os, tolman.cli as c\n@c.app.command()\ndef crash():\n  os.abort()\nc.main()"
+    outcome = subprocess.run(
+        [sys.executable, "-c", script, "crash"], capture_output=True, text=True, env=ENVIRONMENT, check=False
+    )
+    assert outcome.returncode == -signal.SIGABRT
+    assert "Aborted" in outcome.stderr
+
+
 def test_ctrl_c_ends_with_130() -> None:
     wait = "@c.app.command()\ndef wait():\n  print('up', flush=True)\n  time.sleep(30)"
     script = f"import time, tolman.cli as c\n{wait}\nc.main()"

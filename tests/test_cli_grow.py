@@ -1,9 +1,12 @@
+import shutil
 from pathlib import Path
 
 import pytest
 from conftest import Cli, tree
+from tiny import tiny_corpus, tiny_encoder
 
 from tolman import open_space
+from tolman.space.space import LatentSpace
 
 COLUMNS = ("--text", "body", "--title", "subject", "--label", "topic")
 
@@ -55,3 +58,27 @@ def test_removing_what_is_not_there_changes_nothing_and_says_so(cli: Cli, own_sp
 def test_wrong_usage_is_2(cli: Cli, own_space: Path) -> None:
     assert cli("remove", own_space).code == 2
     assert cli("add", own_space).code == 2
+
+
+def test_a_space_is_added_as_a_space(cli: Cli, own_space: Path, tmp_path: Path, more: Path) -> None:
+    """Not as a folder of the texts that lie in it: card.md, vocabularies."""
+    twin = shutil.copytree(own_space, tmp_path / "twin.space")
+    cli("add", twin, more, *COLUMNS)
+    outcome = cli("add", own_space, twin)
+    held = len(open_space(own_space))
+    assert (outcome.code, outcome.stdout) == (0, f"{own_space}: 1 added, 1 updated, {held - 2} unchanged\n")
+    assert (
+        open_space(own_space)
+        .table(["id", "text"])
+        .sort_by("id")
+        .equals(open_space(twin).table(["id", "text"]).sort_by("id"))
+    )
+
+
+def test_a_space_of_another_encoder_is_refused(cli: Cli, own_space: Path, tmp_path: Path) -> None:
+    other = LatentSpace.create(tmp_path / "other.space", tiny_corpus(range(3)), tiny_encoder()).path
+    before = tree(own_space)
+    outcome = cli("add", own_space, other)
+    assert (outcome.code, outcome.stdout, outcome.stderr.count("\n")) == (1, "", 1)
+    assert f"{other} belongs to another latent space" in outcome.stderr
+    assert tree(own_space) == before

@@ -1,4 +1,7 @@
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,6 +82,17 @@ def test_what_is_no_space_is_refused(cli: Cli, tmp_path: Path) -> None:
         outcome = cli("search", path, "refund")
         assert (outcome.code, outcome.stdout, outcome.stderr.count("\n")) == (1, "", 1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_damage_is_one_line_without_what_lance_says_on_the_way(own_space: Path) -> None:
+    shutil.rmtree(own_space / "documents.lance" / "_indices")
+    script = "from tolman.cli import main; main()"
+    outcome = subprocess.run(
+        [sys.executable, "-c", script, "search", own_space, "refund"], capture_output=True, text=True, check=False
+    )
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("error: the full-text index of")
+    assert outcome.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,10 @@ def test_a_failed_write_leaves_the_old_one(tmp_path: Path) -> None:
         (lambda text: text.replace('"encoder"', '"oncoder"'), "encoder"),
         (lambda text: text.replace('"dim": 64', '"dim": "many"'), "dim"),
         (lambda text: text.replace('"lexical_weight": 0.25', '"lexical_weight": null'), "lexical_weight"),
+        (lambda text: text.replace('"lexical_weight": 0.25', '"lexical_weight": NaN'), "lexical_weight, got nan"),
+        (lambda text: text.replace('"lexical_weight": 0.25', '"lexical_weight": 1e999'), "lexical_weight, got inf"),
+        (lambda text: text.replace('"lexical_weight": 0.25', '"lexical_weight": true'), "lexical_weight, got True"),
+        (lambda text: text.replace('"threshold": 0.5', '"threshold": [1, {"a": NaN}]'), "finite .*confidence"),
     ],
 )
 def test_a_damaged_one_is_refused_in_one_line(tmp_path: Path, change: object, told: str) -> None:

@@ -1,4 +1,6 @@
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,6 +137,29 @@ def test_files_of_older_versions_are_swept(tmp_path: Path) -> None:
         index = DenseIndex.open(store, tmp_path / "derived")
         assert len(index.vectors()) == 49 - number
     assert len(list((tmp_path / "derived").iterdir())) == 2
+
+
+def test_what_kills_left_is_swept_once_nobody_works_on_it(tmp_path: Path) -> None:
+    store, _, _ = make(tmp_path, 50)
+    derived = tmp_path / "derived"
+    for age in ("old", "new"):
+        (derived / f"adding-{age}").mkdir(parents=True)
+        (derived / f"adding-{age}" / "rows.arrow").touch()
+        (derived / f"dense-1-auto-{age}.7.partial").mkdir()
+        (derived / f"verified.json.{age}.partial").touch()
+    (derived / "adding-busy").mkdir()
+    hours_ago = time.time() - 7_200
+    for found in (*derived.glob("*old*"), derived / "adding-old" / "rows.arrow", derived / "adding-busy"):
+        os.utime(found, (hours_ago, hours_ago))
+    (derived / "adding-busy" / "rows.arrow").touch()  # written to, though the folder is old
+    os.utime(derived / "adding-busy", (hours_ago, hours_ago))
+    DenseIndex.open(store, derived)
+    assert sorted(found.name for found in derived.iterdir() if not found.name.endswith(store.content_key)) == [
+        "adding-busy",
+        "adding-new",
+        "dense-1-auto-new.7.partial",
+        "verified.json.new.partial",
+    ]
 
 
 def test_nothing_is_found_in_nothing(tmp_path: Path) -> None:

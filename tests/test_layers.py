@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tolman"
 ORDER = (
     "errors",
     "progress",
+    "storage",
     "cost",
     "metrics",
     "ranking",
@@ -26,6 +27,7 @@ ORDER = (
     "scratch",
     "space.description",
     "space.language",
+    "space.filters",
     "space.store",
     "space.index",
     "space.compression",

@@ -66,6 +66,15 @@ def test_what_is_not_a_space_is_not_touched_and_nothing_is_learned(tmp_path, mon
     assert (tmp_path / "x.space").read_text() == "mine"
 
 
+def test_what_is_in_the_way_is_said_before_anything_is_learned(tmp_path, monkeypatch):
+    monkeypatch.setattr(learning, "read_corpus", lambda *_, **__: pytest.fail("read before looking"))
+    (tmp_path / "x.space.partial").mkdir()
+    (tmp_path / "x.space.partial" / "thesis.txt").write_text("mine")
+    with pytest.raises(SpaceError, match=r"x\.space\.partial is in the way"):
+        learn("tickets.csv", tmp_path / "x.space")
+    assert [file.name for file in tmp_path.rglob("*")] == ["x.space.partial", "thesis.txt"]
+
+
 def test_a_run_killed_while_building_does_not_learn_again(tmp_path, monkeypatch):
     def killed(*_, **__):
         raise KeyboardInterrupt

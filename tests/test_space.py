@@ -249,6 +249,46 @@ def test_damage_is_told_in_one_line(path: Path, damage: Callable[[Path], None], 
     assert "\n" not in str(caught.value)
 
 
+def test_a_filter_is_not_blamed_for_damage(path: Path) -> None:
+    for file in (path / "documents.lance" / "data").iterdir():
+        file.write_bytes(bytes(file.stat().st_size))
+    with pytest.raises(SpaceError, match="can't read") as caught:
+        open_space(path).table(["id"], where="year > 2010")
+    assert "SQL condition" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["lost", "overwritten"])
+@pytest.mark.parametrize("repair", ["compact", "add"])
+def test_a_damaged_fulltext_index_is_told_and_made_anew_by_a_change(path: Path, damage: str, repair: str) -> None:
+    expected = [hit.id for hit in open_space(path).search("refund arrived", 5, mode="lexical")]
+    for file in (path / "documents.lance" / "_indices").rglob("*.lance"):
+        file.unlink() if damage == "lost" else file.write_bytes(b"no index")
+    opened = open_space(path)
+    with pytest.raises(
+        SpaceError, match=r"the full-text index of .*tiny\.space is lost or damaged: LatentSpace\.compact"
+    ):
+        opened.search("refund arrived")
+    if repair == "compact":
+        opened.compact()
+    else:
+        opened.add([{"id": "new", "text": "Something else entirely."}])
+    assert [hit.id for hit in open_space(path).search("refund arrived", 5, mode="lexical")] == expected
+
+
+@pytest.mark.parametrize("change", ["learned again", "compacted"])
+def test_a_reader_whose_version_went_is_told_to_open_anew(path: Path, change: str) -> None:
+    reader = open_space(path)
+    if change == "compacted":
+        open_space(path).remove(["d1"])
+        open_space(path).compact(keep=timedelta(0))
+    else:
+        LatentSpace.create(path, tiny_corpus(range(20)), ENCODER)
+    with pytest.raises(SpaceError, match=r"data/\w+\.lance is gone; .* open it again") as caught:
+        reader.table(["id"])
+    assert "\n" not in str(caught.value)
+    assert len(open_space(path).table(["id"])) in (20, 39)
+
+
 def test_what_is_not_there_is_told(path: Path) -> None:
     with pytest.raises(SpaceError, match="no space at"):
         open_space(path / "none.space")
@@ -258,6 +298,45 @@ def test_what_is_not_there_is_told(path: Path) -> None:
         open_space(path).table(["colour"])
     with pytest.raises(QueryError, match="colour"):
         open_space(path).table(["id"], where="colour = 1")
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda space: space.remove("d8"), "a list of ids, got one text, 'd8'"),
+        (lambda space: space.remove([5]), "ids as texts, got 5"),
+        (lambda space: space.remove(["d1", None]), "ids as texts, got None"),
+        (lambda space: space.take("d8"), "a list of ids, got one text, 'd8'"),
+        (lambda space: space.table("id"), "a list of columns, got one text, 'id'"),
+        (lambda space: space.table([1]), "columns as texts, got 1"),
+        (lambda space: space.table(where=5), "as text; got 5"),
+        (lambda space: space.search("refund", where=5), "as text; got 5"),
+        (lambda space: space.search_many("refund"), "a list of queries, got one text, 'refund'"),
+        (lambda space: space.search_many(None), "a list of queries, got None"),
+        (lambda space: space.search_many([None]), "queries as texts, got None"),
+        (lambda space: space.search(7), "queries as texts, got 7"),
+    ],
+)
+def test_wrong_types_are_told_in_one_line_and_change_nothing(
+    path: Path, ask: Callable[[LatentSpace], object], told: str
+) -> None:
+    with pytest.raises(QueryError, match=told) as caught:
+        ask(open_space(path))
+    assert "\n" not in str(caught.value)
+    assert len(open_space(path)) == 40
+
+
+@pytest.mark.parametrize("given", [None, 5, b"x.space"])
+def test_what_is_no_path_is_told(given: object) -> None:
+    with pytest.raises(SpaceError, match="expected the path of a space, got"):
+        open_space(given)  # type: ignore[arg-type]
+
+
+def test_ids_may_come_from_a_table(path: Path) -> None:
+    opened = open_space(path)
+    old = opened.table(["id"], where="year < 2010")["id"]
+    assert 0 < opened.remove(old) == len(old) < 40
+    assert not set(old.to_pylist()) & ids(opened)
 
 
 def test_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -1,3 +1,6 @@
+import os
+import shutil
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -111,6 +114,19 @@ def test_compacting_changes_files_not_content(store: DocumentStore, tmp_path: Pa
     )  # BM25 counts removed rows until then
 
 
+def test_what_a_failed_commit_left_goes_after_a_week(store: DocumentStore, tmp_path: Path) -> None:
+    store.remove(["d3"])
+    left = [tmp_path / "documents.lance" / "_deletions" / f"0-1-{number}.arrow" for number in (1, 2)]
+    for file in left:
+        shutil.copy(next((tmp_path / "documents.lance" / "_deletions").iterdir()), file)
+    a_week_ago = time.time() - 7.1 * 86_400
+    os.utime(left[1], (a_week_ago, a_week_ago))
+    store.compact()
+    store.forget(timedelta(days=14))
+    assert [file.exists() for file in left] == [True, False]
+    assert len(store) == 19
+
+
 def test_the_content_key_names_the_rows(store: DocumentStore, tmp_path: Path) -> None:
     keys = [store.content_key]
     assert DocumentStore(tmp_path / "documents.lance").content_key == keys[0]
@@ -183,6 +199,9 @@ def test_scripts_without_spaces_are_cut_into_words(store: DocumentStore) -> None
         "shop != 'drop; table' AND year >= 2011",
         "year BETWEEN 2011 AND 2012",
         "id = 'd12'",
+        "replace(shop, 'it', 'that') = 'that''s 7'",
+        "`order` = 3 or (year > 2018)",
+        "shop = 'a ) -- /* ; \"' OR id = 'd1'",
     ],
 )
 def test_a_condition_filters(store: DocumentStore, where: str) -> None:

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -125,7 +126,7 @@ def encode_file(
                 progress.advance(len(texts))
         growing.finish()
     except OSError as error:
-        raise StorageError(f"can't write {out}: {error}") from error
+        raise StorageError(f"can't write {out}: {error.strerror or error}") from error
     return rows, encoder.dim
 
 
@@ -270,24 +271,36 @@ class _GrowingArray:
     def __enter__(self) -> "_GrowingArray":
         if not self.done:
             self._journal.unlink(missing_ok=True)
-            self._array.write_bytes(self._header)
+            try:
+                self._array.write_bytes(self._header)
+            except OSError:
+                self._array.unlink(missing_ok=True)
+                raise
         self._file = self._array.open("r+b")
         self._file.truncate(self._end())  # a kill may have left half a window behind
         self._file.seek(self._end())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # half a window that didn't reach the disk; nobody counts on it
+            self._file.close()
+        if not self.done:  # nothing to go on from
+            self._array.unlink(missing_ok=True)
 
     def append(self, vectors_ND: Floats) -> None:
         """Write the next rows. They are on disk before the journal counts them."""
         self._file.write(vectors_ND.astype("<f4", copy=False).tobytes())
         self._file.flush()
         os.fsync(self._file.fileno())
-        self.done += len(vectors_ND)
+        done = self.done + len(vectors_ND)
         draft = self._journal.with_suffix(".draft")
-        draft.write_text(json.dumps({**asdict(self._run), "done": self.done}), encoding="utf-8")
-        draft.replace(self._journal)
+        try:
+            draft.write_text(json.dumps({**asdict(self._run), "done": done}), encoding="utf-8")
+            draft.replace(self._journal)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        self.done = done
 
     def finish(self) -> None:
         """Put the whole array in its place."""

@@ -28,6 +28,7 @@ from tolman.space.description import SearchSettings, SpaceDescription
 from tolman.space.language import guess_language
 from tolman.space.space import LatentSpace
 from tolman.space.staging import Staging, require_place
+from tolman.storage import storing
 from tolman.tuning import Choice, bm25_scores, choose_blend, choose_lexical_weight
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def _build(
 
         def finish(space: LatentSpace) -> None:
             space.describe(replace(space.description, cost=meter.read().to_json()))
-            (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
+            with storing(f"can't write {space.path / CARD}"):
+                (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
 
         description = SpaceDescription(
             search=made.search, recipe=made.recipe, quality=made.quality, parents=made.parents
@@ -229,8 +231,10 @@ class Maker:
                 "chosen": "start" if best is learned.start else "learned",
                 "trials": [trial.summary() for trial in learned.trials],
             }
-            notes.with_suffix(".partial").write_text(json.dumps({"recipe": found, "quality": learned.quality}))
-            notes.with_suffix(".partial").replace(notes)
+            told = json.dumps({"recipe": found, "quality": learned.quality})
+            with storing(f"can't write {notes}"):
+                notes.with_suffix(".partial").write_text(told)
+                notes.with_suffix(".partial").replace(notes)
         stored = json.loads(notes.read_text())
         recipe.update(stored["recipe"])
         quality.update(stored["quality"])

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from tolman.errors import BudgetError
 from tolman.objectives.objective import Objective
 from tolman.progress import Progress
+from tolman.storage import storing
 
 _CHECKPOINT_EVERY_S = 15.0
 _QUALITY_EVERY = 0.1  # of the run
@@ -99,6 +100,7 @@ def train(
 
     Raises:
         BudgetError: the schedule has no room for a single step.
+        StorageError: a checkpoint can't be written.
     """
     if schedule.seconds <= 0 or schedule.steps < 1:
         raise BudgetError("the budget leaves no time for a single step; give more, e.g. --budget 60s")
@@ -200,16 +202,21 @@ class Checkpoint:
         self.folder, self.recipe = folder, recipe
 
     def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, state: _State) -> None:
-        """Write beside, then rename."""
+        """Write beside, then rename.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
         from safetensors.torch import save_file
 
-        self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
         for index, moments in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
         beside = self.folder / "checkpoint.safetensors.partial"
-        save_file(tensors, beside, metadata={"recipe": self.recipe, "state": json.dumps(asdict(state))})
-        os.replace(beside, self.folder / "checkpoint.safetensors")
+        with storing(f"can't write a checkpoint to {self.folder}"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_file(tensors, beside, metadata={"recipe": self.recipe, "state": json.dumps(asdict(state))})
+            os.replace(beside, self.folder / "checkpoint.safetensors")
 
     def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> _State | None:
         """Put the run back where it was; None where there is nothing of this recipe."""

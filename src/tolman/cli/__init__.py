@@ -11,7 +11,7 @@ from tolman import __version__
 from tolman.cli.cold_start import import_arrow_without_pandas
 from tolman.cli.encode import encode
 from tolman.cli.evaluate import evaluate
-from tolman.cli.exits import Verbs, debugging, report_bug
+from tolman.cli.exits import Verbs, debugging, quieten_libraries, report_bug
 from tolman.cli.grow import add, remove
 from tolman.cli.info import info
 from tolman.cli.learn import learn
@@ -42,6 +42,7 @@ def main() -> None:
     """Run the command line on this process's arguments, and exit."""
     if not debugging():
         sys.excepthook = report_bug
+        quieten_libraries()
     if sys.argv[1:2] == ["search"]:
         import_arrow_without_pandas()
     app(prog_name="tolman")

@@ -28,9 +28,11 @@ def encode(encoder: str, texts: Path, *, output: Path, query: bool) -> None:
     from tolman.encoding import encode_file
     from tolman.models import load_encoder
     from tolman.models.pretrained import resolve_base
+    from tolman.space.description import is_space
+    from tolman.space.space import open_space
 
     with progress_on_stderr() as progress:
-        inside = Path(encoder) / "encoder"
-        folder = inside if inside.is_dir() else resolve_base(encoder, progress)
-        rows, dim = encode_file(load_encoder(folder), texts, output, "query" if query else "document", progress)
+        inside = is_space(Path(encoder))
+        loaded = open_space(encoder).encoder if inside else load_encoder(resolve_base(encoder, progress))
+        rows, dim = encode_file(loaded, texts, output, "query" if query else "document", progress)
     click.echo(f"{output}: {rows:,} x {dim} float32")

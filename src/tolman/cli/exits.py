@@ -1,6 +1,7 @@
 """How a verb ends: 0 done, 1 a clear line, 2 wrong usage (click's own), 130 interrupted."""
 
 import errno
+import faulthandler
 import os
 import sys
 from types import TracebackType
@@ -46,6 +47,21 @@ class Verbs(click.Group):
 def debugging() -> bool:
     """Whether the person wants tracebacks."""
     return os.environ.get("TOLMAN_DEBUG") == "1"
+
+
+def quieten_libraries() -> None:
+    """Keep what native libraries write to stderr by themselves out of it: warnings, and where in Rust a panic arose.
+
+    What went wrong comes as an error of ours, on one line. A crash of the whole process is still told.
+    """
+    os.environ.setdefault("LANCE_LOG", "error")
+    if sys.stderr is None:
+        return
+    ours = os.dup(2)
+    sys.stderr = open(ours, "w", buffering=1, encoding=sys.stderr.encoding, errors=sys.stderr.errors)  # noqa: SIM115
+    faulthandler.enable(ours)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
 
 
 def report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -15,7 +15,8 @@ from tolman.cli.watching import progress_on_stderr
 def add(space: Path, source: str, *, text: str | None, title: str | None, id: str | None, label: str | None) -> None:
     """Add or update documents, without learning anew.
 
-    SOURCE is anything that `tolman learn` reads. A document whose id SPACE already holds replaces the old one.
+    SOURCE is anything that `tolman learn` reads, or another space with the same encoder, whose vectors are then taken
+    as they are. A document whose id SPACE already holds replaces the old one.
 
     \b
     Example:

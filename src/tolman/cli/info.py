@@ -7,6 +7,7 @@ import click
 
 from tolman.cli.parameters import json_option, space_argument
 from tolman.cli.printing import print_columns, print_json
+from tolman.errors import TolmanError
 
 if TYPE_CHECKING:
     from tolman.space.space import LatentSpace
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def info(space: Path, *, json: bool) -> None:
     """Show what a space holds and how good it is.
 
-    Also how it was learned, what that cost, and the versions that can be opened.
+    Also how it was learned, what that cost, whether its encoder is damaged, and the versions that can be opened.
 
     \b
     Example:
@@ -36,8 +37,18 @@ def info(space: Path, *, json: bool) -> None:
 def as_json(space: "LatentSpace") -> dict[str, Any]:
     """What space.json says, and what is true now: path, documents, versions."""
     versions = [{"version": v.version, "when": v.when, "documents": v.documents} for v in space.versions()]
-    now = {"path": str(space.path), "documents": len(space), "dim": space.dim, "version": space.version}
+    now: dict[str, Any] = {"path": str(space.path), "documents": len(space), "dim": space.dim, "version": space.version}
+    now["damage"] = damage(space)
     return {**now, **space.description.to_json(), "versions": versions}
+
+
+def damage(space: "LatentSpace") -> str | None:
+    """What keeps its encoder from being used; None: nothing."""
+    try:
+        space.verify()
+    except TolmanError as error:
+        return str(error)
+    return None
 
 
 def print_info(space: "LatentSpace") -> None:
@@ -53,6 +64,9 @@ def print_info(space: "LatentSpace") -> None:
         ("quality", show_quality(description.quality)),
         *(show_cost(Cost.from_json(description.cost)).items() if description.cost else ()),
     ]
+    damaged = damage(space)
+    if damaged:
+        rows.append(("damage", damaged))
     print_columns(rows)
     click.echo("\nversion  documents  when")
     for version in space.versions():

@@ -31,7 +31,7 @@ def list_known(*, json: bool) -> None:
         return
     rows = [["name", "size", "licence", "what", "where"]]
     for model in found:
-        place = str(model.path or "not pulled")
+        place = f"damaged, pull it again: {model.path}" if model.damaged else str(model.path or "not pulled")
         rows.append([model.name, f"{model.size / 1e6:.0f} MB", model.licence, model.what, place])
     print_columns(rows)
 

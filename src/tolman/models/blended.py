@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tolman.errors import ModelError, StorageError
+from tolman.errors import ModelError
 from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats, Role, TokenStates
 from tolman.models.portable import write_portable
+from tolman.storage import storing
 
 PART_NAMES = "abcdefgh"
 
@@ -94,11 +95,9 @@ class BlendedEncoder:
         }
         for part, name in zip(self.parts, names, strict=True):
             part.save(folder / name)
-        try:
+        with storing(f"can't write the encoder to {folder}"):
             (folder / "tolman.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
             write_portable(folder, "tolman_blended", "TolmanBlended")
-        except OSError as error:
-            raise StorageError(f"can't write the encoder to {folder}: {error}") from error
 
     @classmethod
     def load(cls, folder: Path) -> "BlendedEncoder":

@@ -76,5 +76,9 @@ class Encoder(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write the encoder into `folder`, so that `load_encoder` and sentence-transformers give its vectors."""
+        """Write the encoder into `folder`, so that `load_encoder` and sentence-transformers give its vectors.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
         ...

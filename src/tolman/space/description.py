@@ -4,6 +4,7 @@ One JSON object, written whole and put in place by renaming. `docs/format.md` li
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -151,11 +152,16 @@ class SpaceDescription:
             raise SpaceError(f"{path} is damaged: {error}; restore it from a backup") from None
 
 
+def is_space(path: Path) -> bool:
+    """Whether `path` is the folder of a space, whole or damaged."""
+    return os.path.isfile(path / FILE)  # False where Path.is_file raises: not permitted, too long
+
+
 _PARTS: dict[str, type] = {"encoder": EncoderRecord, "corpus": CorpusRecord, "search": SearchSettings}
 
 
 def _typed(kind: type, stored: Any) -> Any:
-    """`stored` as a dataclass of ours, whose values have the types of its defaults."""
+    """`stored` as a dataclass of ours, whose values have the types of its defaults and whose numbers are numbers."""
     if not isinstance(stored, dict):
         raise TypeError(f"expected an object for {kind.__name__}, got {type(stored).__name__}")
     default = kind()
@@ -163,9 +169,20 @@ def _typed(kind: type, stored: Any) -> Any:
     for name, value in known.items():
         expected = getattr(default, name)
         right = isinstance(value, int | float) if isinstance(expected, float) else isinstance(value, type(expected))
-        if expected is not None and not right:
+        if (expected is not None and not right) or isinstance(value, bool):
             raise TypeError(f"expected {type(expected).__name__} for {kind.__name__}.{name}, got {value!r}")
+        if not _is_finite(value):
+            raise ValueError(f"expected finite numbers for {kind.__name__}.{name}, got {value!r}")
     return kind(**known)
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether every number in a JSON value is one: Python reads NaN and Infinity, too."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def now() -> str:

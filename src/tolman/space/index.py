@@ -47,7 +47,8 @@ Ints: TypeAlias = NDArray[np.int64]
 
 SCAN_FROM = 4_096
 IVF_FROM = 2_000_000
-FILES, PARTIAL = "dense", ".partial"
+FILES, PARTIAL, ADDING = "dense", ".partial", "adding-"
+_ABANDONED_AFTER = 3_600  # seconds without a change to a file of work in progress
 _LAYOUT = 1  # of the files in derived/, part of their folder's name
 _TRAINING_ROWS, _TRAINING_ROUNDS = 16_384, 10  # sixteen centroids in four dimensions need no more
 _ADDED_ROWS = 8_192
@@ -283,19 +284,24 @@ def _write(folder: Path, store: DocumentStore, kind: Choice) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Drop what was left half-built, and indexes of other versions but the newest: someone may be about to open it."""
-    others = [(_modified(found), found) for found in folder.parent.glob(f"{FILES}-*") if found != folder]
-    whole = sorted(((when, found) for when, found in others if found.suffix != PARTIAL), reverse=True)
-    abandoned = [(when, found) for when, found in others if found.suffix == PARTIAL and time.time() - when > 3600]
-    for _, old in (*whole[1:], *abandoned):
-        shutil.rmtree(old, ignore_errors=True)
+    """Drop what kills left in `derived/`, and indexes of other versions but the newest: someone may just open it."""
+    derived = folder.parent
+    others = (found for found in derived.glob(f"{FILES}-*") if found != folder and found.suffix != PARTIAL)
+    outdated = sorted(others, key=_modified, reverse=True)[1:]
+    unfinished = (*derived.glob(f"*{PARTIAL}"), *derived.glob(f"{ADDING}*"))
+    abandoned = [found for found in unfinished if time.time() - _modified(found) > _ABANDONED_AFTER]
+    for old in (*outdated, *abandoned):
+        with suppress(OSError):  # another process swept it, or it may not be
+            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink()
 
 
 def _modified(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:  # another process swept it
-        return 0.0
+    """When a file, or the newest file of a folder, was last written to."""
+    times = [0.0]
+    for found in (path, *path.glob("*")):
+        with suppress(OSError):  # another process swept it
+            times.append(found.stat().st_mtime)
+    return max(times)
 
 
 def _assemble(store: DocumentStore, kind: Choice, file: Path | None) -> Rows:

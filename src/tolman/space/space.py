@@ -8,7 +8,8 @@ Legend for shapes:
     D  dimensions
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -19,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from tolman.corpus.document import Document
-from tolman.errors import SourceError, SpaceError, SpaceMismatch, StorageError
+from tolman.errors import QueryError, SourceError, SpaceError, SpaceMismatch, StorageError
+from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats
 from tolman.progress import Progress, Silent
-from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, now
-from tolman.space.index import DenseIndex
+from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, is_space, now
+from tolman.space.index import ADDING, DenseIndex
 from tolman.space.language import guess_language
 from tolman.space.rows import Holdings, as_rows, conform
 from tolman.space.seal import digests, verify
@@ -87,6 +89,8 @@ class LatentSpace:
             SpaceError: no space, a damaged one, one of a newer format, or no such version.
             SpaceMismatch: `encoder` is another than the space's.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise SpaceError(f"expected the path of a space, got {path!r}")
         path = Path(path)
         description = SpaceDescription.read(path)
         if encoder is not None:
@@ -144,7 +148,7 @@ class LatentSpace:
         store = DocumentStore(folder / DOCUMENTS)
         store.index_fulltext(language)
         store.forget(timedelta(0))
-        _save_encoder(encoder, folder / ENCODER)
+        encoder.save(folder / ENCODER)
         source = str(getattr(corpus.report, "source", ""))
         description = replace(
             description,
@@ -183,14 +187,23 @@ class LatentSpace:
         """The encoder of the space, loaded when it is first asked for.
 
         Raises:
-            SpaceError: its files are missing, or not those that made the space.
+            SpaceError, ModelError: see `verify`.
         """
+        self.verify()
         if self._encoder is None:
-            from tolman.models import load_encoder
-
-            verify(self.path / ENCODER, self.description.encoder.files, self.path / DERIVED)
             self._encoder = load_encoder(self.path / ENCODER)
         return self._encoder
+
+    def verify(self) -> None:
+        """Check that the encoder in the folder is the one that made the space. What was checked once is remembered.
+
+        Raises:
+            SpaceError: its files are missing, or not those that made the space, or space.json says otherwise.
+            SpaceMismatch: space.json names another encoder.
+            ModelError: it can't be loaded.
+        """
+        if self._encoder is None:
+            self._encoder = verify(self.path / ENCODER, self.description.encoder, self.path / DERIVED)
 
     @cached_property
     def index(self) -> DenseIndex:
@@ -211,21 +224,24 @@ class LatentSpace:
             where: an SQL condition on them.
 
         Raises:
-            QueryError: `where` is not a condition.
+            QueryError: `where` is not a condition, or `columns` is no list of texts.
             SpaceError: no such column.
         """
         known = ("id", "title", "text", "label", "duplicate_ids", *self.store.metadata_columns)
-        missing = [name for name in columns or () if name not in self.store.schema.names]
+        columns = known if columns is None else _texts("columns", columns)
+        missing = [name for name in columns if name not in self.store.schema.names]
         if missing:
             raise SpaceError(f"{self.path} has no column {missing[0]!r}: there are {', '.join((*known, VECTOR))}")
-        return self.store.read(known if columns is None else columns, where)
+        return self.store.read(columns, where)
 
     def take(self, ids: Sequence[str]) -> list[Document]:
         """Documents by id, in the order asked for.
 
         Raises:
             SpaceError: an id that isn't there.
+            QueryError: `ids` is no list of texts.
         """
+        ids = _texts("ids", ids)
         positions = self.store.positions(ids)
         missing = [name for name, position in zip(ids, positions, strict=True) if position < 0]
         if missing:
@@ -269,7 +285,7 @@ class LatentSpace:
         """The same for each of many queries, faster than one by one."""
         from tolman.search import search
 
-        return search(self, queries, k, mode=mode, where=where, snippets=snippets)
+        return search(self, _texts("queries", queries), k, mode=mode, where=where, snippets=snippets)
 
     # ---- changing
 
@@ -286,17 +302,20 @@ class LatentSpace:
         """Add documents, or update those whose id is there, in one commit.
 
         Args:
-            source: anything `read_corpus` reads, a Corpus, or another LatentSpace with the same encoder, whose vectors
-                are then taken as they are.
+            source: anything `read_corpus` reads, a Corpus, or another space with the same encoder (open, or its path),
+                whose vectors are then taken as they are.
             progress: who watches.
             text, title, id, label: columns of the source, if they aren't to be guessed.
 
         Raises:
             SourceError: the source can't be read, or a column has another type than in the space.
+            SpaceError: the source is a space that can't be read.
             SpaceMismatch: the source is a space of another encoder.
             StorageError: the disk refused; nothing was changed.
         """
         progress = progress or Silent()
+        if isinstance(source, str | Path) and is_space(Path(source).expanduser()):
+            source = LatentSpace.open(Path(source).expanduser())
         if isinstance(source, LatentSpace):
             return self._add_space(source)
         from tolman.corpus.corpus import Corpus
@@ -304,7 +323,7 @@ class LatentSpace:
 
         if not isinstance(source, Corpus):
             source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
-        _require_same(f"the encoder in {self.path}", self.description, self.encoder.fingerprint)
+        self.verify()
         documents, ignored = conform(source.table, self.store.schema)
         if ignored:
             progress.say(f"left out columns that {self.path} doesn't have: {', '.join(ignored)}")
@@ -329,6 +348,7 @@ class LatentSpace:
         shared = held.taken_apart(changed["id"].combine_chunks())
         if len(changed):
             upsert(changed, shared)
+            self.store.repair_fulltext(self.description.corpus.language)
             self.__dict__.pop("index", None)
         updated = int((held.rows_of(changed["id"].combine_chunks()) >= 0).sum())
         return AddReport(len(changed) - updated, updated, int(unchanged_N.sum()), ignored)
@@ -339,7 +359,7 @@ class LatentSpace:
         schema, derived = self.store.schema, self.path / DERIVED
         try:
             derived.mkdir(exist_ok=True)
-            with TemporaryDirectory(dir=derived, prefix="adding-", ignore_cleanup_errors=True) as folder:
+            with TemporaryDirectory(dir=derived, prefix=ADDING, ignore_cleanup_errors=True) as folder:
                 waiting = f"{folder}/rows.arrow"
                 with pa.OSFile(waiting, "wb") as file, pa.ipc.new_file(file, schema) as out:
                     out.write_table(shared)
@@ -356,8 +376,12 @@ class LatentSpace:
         """Remove documents by id; ids that aren't there are passed over. How many there were.
 
         One commit; one more before it if exact duplicates of a removed document stay, for these get rows of their own.
+
+        Raises:
+            QueryError: `ids` is no list of texts.
+            StorageError: the disk refused; nothing was removed.
         """
-        asked = list(dict.fromkeys(ids))
+        asked = list(dict.fromkeys(_texts("ids", ids)))
         held = Holdings(self.store)
         there = int((held.rows_of(asked) >= 0).sum())
         shared = held.taken_apart(asked)
@@ -368,8 +392,12 @@ class LatentSpace:
         return there
 
     def compact(self, *, keep: timedelta = KEPT_VERSIONS) -> None:
-        """Rewrite the documents without what was removed, in few files, and drop versions older than `keep`."""
+        """Rewrite the documents without what was removed, in few files, and drop versions older than `keep`.
+
+        Whoever has one of these versions open must open the space again. A damaged full-text index is made anew.
+        """
         self.store.compact()
+        self.store.repair_fulltext(self.description.corpus.language)
         self.store.forget(keep)
         self.__dict__.pop("index", None)
 
@@ -387,6 +415,18 @@ class LatentSpace:
 def open_space(path: str | Path, *, version: int | None = None) -> LatentSpace:
     """Open the space in `path`, at its newest version or at one of `LatentSpace.versions()`: see `LatentSpace.open`."""
     return LatentSpace.open(path, version=version)
+
+
+def _texts(what: str, given: Any) -> list[str]:
+    """`given` as a list. One text is refused, though it is a sequence of texts, too: of its letters."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        got = f"one text, {given!r}: put it in brackets" if isinstance(given, str) else repr(given)
+        raise QueryError(f"expected a list of {what}, got {got}")
+    texts = given.to_pylist() if isinstance(given, pa.Array | pa.ChunkedArray) else list(given)
+    wrong = next((text for text in texts if not isinstance(text, str)), None)
+    if wrong is not None or None in texts:
+        raise QueryError(f"expected {what} as texts, got {wrong!r}")
+    return texts
 
 
 def _require_same(what: str, description: SpaceDescription, fingerprint: str) -> None:
@@ -425,10 +465,3 @@ def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, pa.Recor
     for batch in batches:
         yield start, batch
         start += len(batch)
-
-
-def _save_encoder(encoder: Encoder, folder: Path) -> None:
-    try:
-        encoder.save(folder)
-    except OSError as error:
-        raise StorageError(f"can't write the encoder to {folder}: {error.strerror or error}") from error

@@ -1,7 +1,8 @@
 """How a space comes into being: beside its place, whole, then there in one step.
 
 `NAME.space.partial` is filled by one process at a time. Killed, it stays, and the next attempt with the same encoder
-and corpus goes on from it.
+and corpus goes on from it. A folder of that name which somebody else made is never touched: ours carry a marker from
+their first moment to their last, through every rename.
 """
 
 import ctypes
@@ -12,14 +13,16 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from tolman.errors import SpaceError, StorageError
-from tolman.space.description import FILE
+from tolman.space.description import is_space
 
 IDENTITY, LOCK = "staging.json", "staging.lock"
+_MARK = {"made_by": "tolman"}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -27,16 +30,19 @@ def require_place(target: Path) -> None:
     """Refuse to put a space where something else is.
 
     Raises:
-        SpaceError: `target` exists and is not a space.
+        SpaceError: `target` exists and is not a space, or is a link to itself; or what it would be made in is there
+            and not Tolman's.
     """
-    if target.exists() and not (target / FILE).is_file():
+    if target.exists() and not is_space(target):
         raise SpaceError(f"{target} exists and is not a space: choose another name, or move it away")
+    _require_ours(_beside(_without_links(target)))
 
 
 class Staging:
     """The folder beside a space to be. A context: one process at a time, cleaned up after an error, kept after a kill.
 
     Attributes:
+        target: the space to be, with links followed: what a link points at is replaced, the link stays.
         folder: where to write.
     """
 
@@ -48,25 +54,27 @@ class Staging:
             identity: what is being made; only work on the same is resumed.
 
         Raises:
-            SpaceError: something other than a space is there.
+            SpaceError: see `require_place`.
         """
         require_place(target)
-        self.target = target
-        self.folder = target.with_name(f"{target.name}.partial")
-        self._identity = dict(identity)
+        self.target = _without_links(target)
+        self.folder = _beside(self.target)
+        self._identity = _MARK | dict(identity)
+        self._lock: IO[str] | None = None
 
     def __enter__(self) -> Self:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / LOCK).open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = _locked(self.folder)
+            if _identity_in(self.folder) != self._identity:
+                self.clear()
+                _mark(self.folder, self._identity)
         except BlockingIOError:
             raise SpaceError(f"another process is making {self.target}: wait for it, or choose another name") from None
         except OSError as error:
+            if self._lock:  # else what is there may be the work of another process
+                self.__exit__(type(error), error, None)
             raise StorageError(f"can't write {self.folder}: {error.strerror}") from error
-        if not self._resumable():
-            self.clear()
-            (self.folder / IDENTITY).write_text(json.dumps(self._identity))
         return self
 
     def __exit__(
@@ -75,15 +83,12 @@ class Staging:
         # An interruption may go on later; after an error nothing is worth keeping.
         if kind is not None and issubclass(kind, Exception):
             shutil.rmtree(self.folder, ignore_errors=True)
-        self._lock.close()
+        if self._lock:
+            self._lock.close()
 
     def clear(self) -> None:
         """Drop what was staged."""
-        for entry in self.folder.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            elif entry.name != LOCK:
-                entry.unlink()
+        _empty(self.folder)
 
     def publish(self) -> None:
         """Put the folder in its place, in one step; a space that was there goes.
@@ -91,35 +96,115 @@ class Staging:
         Raises:
             StorageError: the disk refused.
         """
-        for name in (IDENTITY, LOCK):
-            (self.folder / name).unlink(missing_ok=True)
         try:
-            if not self.target.exists():
+            if self.target.exists():
+                self._replace()
+            else:
                 self.folder.rename(self.target)
-                return
-            _exchange(self.folder, self.target)
         except OSError as error:
             raise StorageError(f"can't put the space at {self.target}: {error.strerror}") from error
-        shutil.rmtree(self.folder, ignore_errors=True)
+        finally:
+            _unmark(self.target)
 
-    def _resumable(self) -> bool:
-        try:
-            return bool(json.loads((self.folder / IDENTITY).read_text()) == self._identity)
-        except (OSError, ValueError):
-            return False
+    def _replace(self) -> None:
+        """Change places with the old space, which is marked as ours to clear, and locked, before it moves."""
+        with _locked(self.target):
+            _mark(self.target, _MARK)  # an identity that no work has: it is never resumed
+            _discard(_exchange(self.folder, self.target))
 
 
-def _exchange(new: Path, old: Path) -> None:
-    """Swap two folders atomically where the system can (Linux), else one after the other."""
+def _beside(target: Path) -> Path:
+    return target.with_name(f"{target.name}.partial")
+
+
+def _without_links(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: Python before 3.13
+        raise SpaceError(f"{path} is a link that leads nowhere ({error}): choose another name") from None
+
+
+def _require_ours(folder: Path) -> None:
+    """Refuse a folder that Tolman didn't make, whatever it is called. An empty one is nobody's."""
+    if not os.path.lexists(folder):
+        return
+    try:
+        ours = not folder.is_symlink() and (
+            {file.name for file in folder.iterdir()} <= {IDENTITY, LOCK} or _is_marked(folder)
+        )
+    except OSError:
+        ours = False
+    if not ours:
+        raise SpaceError(f"{folder} is in the way and was not made by Tolman: move it away, or choose another name")
+
+
+def _is_marked(folder: Path) -> bool:
+    return _MARK.items() <= _identity_in(folder).items()
+
+
+def _identity_in(folder: Path) -> dict[str, str]:
+    """What is being made in `folder`; empty if nothing says so."""
+    try:
+        found = json.loads((folder / IDENTITY).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _mark(folder: Path, identity: Mapping[str, str]) -> None:
+    (folder / IDENTITY).write_text(json.dumps(identity))
+
+
+def _unmark(folder: Path) -> None:
+    for name in (IDENTITY, LOCK):
+        with suppress(OSError):  # in a whole space they mean nothing
+            (folder / name).unlink(missing_ok=True)
+
+
+def _locked(folder: Path) -> IO[str]:
+    """The lock of `folder`, held until it is closed.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    lock = (folder / LOCK).open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise
+    return lock
+
+
+def _empty(folder: Path) -> None:
+    """Drop everything but mark and lock."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name not in (IDENTITY, LOCK):
+            entry.unlink()
+
+
+def _discard(folder: Path) -> None:
+    """Drop a marked folder; what can't be dropped stays marked, for the next attempt."""
+    with suppress(OSError):
+        _empty(folder)
+        _unmark(folder)
+        folder.rmdir()
+
+
+def _exchange(new: Path, old: Path) -> Path:
+    """Swap two folders atomically where the system can (Linux), else one after the other. Where the old one is now."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         paths = os.fsencode(new), os.fsencode(old)
         if libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
-            return
+            return new
         if ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS):
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     aside = old.with_name(f"{old.name}.replaced")
-    shutil.rmtree(aside, ignore_errors=True)
+    _require_ours(aside)
+    _discard(aside)
     old.rename(aside)
     new.rename(old)
-    shutil.rmtree(aside, ignore_errors=True)
+    return aside

@@ -28,6 +28,8 @@ from lance.query import MatchQuery
 from numpy.typing import NDArray
 
 from tolman.errors import QueryError, SourceError, SpaceError, StorageError
+from tolman.space.filters import check_filter, explain_refusal
+from tolman.storage import disk_refusal
 
 TEXT_FIELDS = (
     pa.field("id", pa.string(), nullable=False, metadata={"lance-schema:unenforced-primary-key": "true"}),
@@ -41,17 +43,10 @@ TEXT_FIELDS = (
 FULLTEXT, VECTOR, SPANS, PASSAGES = "fulltext", "vector", "passage_spans", "passage_vectors"
 OWN_COLUMNS = (*(field.name for field in TEXT_FIELDS), FULLTEXT, VECTOR, SPANS, PASSAGES)
 
-# Written into a filter these would be ignored by the parser, or mean that the author takes it for a statement.
-_STATEMENT_WORD = re.compile(
-    r"\b(?:alter|copy|create|delete|drop|execute|grant|group|having|insert|into|limit|merge|offset|order|replace|select|"
-    r"set|truncate|union|update|with)\b",
-    re.IGNORECASE,
-)
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`")
 _RUST_SOURCE = re.compile(r",? ?\S*/\S+\.rs:\d+:\d+.*", re.DOTALL)
-_NO_STORAGE = re.compile(
-    r"no space left|os error (?:13|27|28|30|122)\b|permission denied|read-only file|quota", re.IGNORECASE
-)
+
+_INDEXES = "/_indices/"  # in the path of every file of an index
+_LOST_FILE = re.compile(r"Not found: .*/([^/\s]+/[^/\s]+\.lance)\b")
 
 _READ_ROWS = 2_048  # at a time: what is read ahead counts against memory
 
@@ -151,7 +146,7 @@ class DocumentStore:
 
     def read(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
         """Whole columns, in scan order."""
-        return self._scan(columns=list(columns), filter=self._checked(where))
+        return self._scan(where, columns=list(columns))
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The same, a few thousand rows at a time."""
@@ -173,19 +168,28 @@ class DocumentStore:
         Raises:
             QueryError: not a condition, or it names no column of this space.
         """
-        found = self._scan(columns=[], filter=self._checked(where), with_row_id=True)["_rowid"]
+        found = self._scan(where, columns=[], with_row_id=True)["_rowid"]
         return self._positions_of(_numbers(found))
 
     def lexical(self, query: str, k: int, where: str | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The `k` best documents by BM25 (k1 = 1.2, b = 0.75), with their scores; fewer if fewer share a word."""
-        found = self._scan(
-            columns=["_score"],
-            full_text_query=MatchQuery(query, FULLTEXT),
-            filter=self._checked(where),
-            prefilter=True,
-            limit=k,
-            with_row_id=True,
-        )
+        """The `k` best documents by BM25 (k1 = 1.2, b = 0.75), with their scores; fewer if fewer share a word.
+
+        Raises:
+            QueryError: `where` is not a condition, or it names no column of this space.
+            SpaceError: damaged; if it is only the full-text index, says so.
+        """
+        asked = MatchQuery(query, FULLTEXT)
+        try:
+            found = self._scan(
+                where, columns=["_score"], full_text_query=asked, prefilter=True, limit=k, with_row_id=True
+            )
+        except SpaceError as error:
+            if _INDEXES not in str(error.__cause__):
+                raise
+            raise SpaceError(
+                f"the full-text index of {self._path.parent} is lost or damaged: LatentSpace.compact() makes it anew, "
+                "and so does the next `tolman add` of something new"
+            ) from error
         scores = _numbers(found["_score"]).astype(np.float32)
         best = np.argsort(-scores, kind="stable")
         return self._positions_of(_numbers(found["_rowid"]))[best], scores[best]
@@ -250,6 +254,15 @@ class DocumentStore:
         with self._commit("index") as newest:
             newest.create_scalar_index(FULLTEXT, "INVERTED", base_tokenizer="icu/split", **words)
 
+    def repair_fulltext(self, language: str | None) -> None:
+        """Build it anew if it is lost or damaged: to bring it up to date, Lance would pass over it without a word."""
+        try:
+            self._scan(columns=["_score"], full_text_query=MatchQuery("a", FULLTEXT), limit=1)
+        except SpaceError as error:
+            if _INDEXES not in str(error.__cause__):
+                raise
+            self.index_fulltext(language)
+
     def _update_fulltext(self, *, merge_all: bool = False) -> None:
         """Bring the index up to date. Rows it doesn't hold yet are found all the same, only slower."""
         try:
@@ -291,35 +304,17 @@ class DocumentStore:
         ascending, position = self._by_row_id
         return position[np.searchsorted(ascending, row_ids)]
 
-    def _scan(self, **options: Any) -> pa.Table:
+    def _scan(self, where: str | None = None, **options: Any) -> pa.Table:
         """One query of the dataset. What the filter's author got wrong is a QueryError; all else is damage."""
         with _lance_errors(f"can't read {self._path}"):
             try:
-                return self._dataset.scanner(**options).to_table()
+                checked = None if where is None else check_filter(where)
+                return self._dataset.scanner(**options, filter=checked).to_table()
             except ValueError as error:
-                if options.get("filter") is None:
+                if where is None or not _is_about_the_filter(error):
                     raise
-                raise QueryError(self._explain(options["filter"], error)) from None
-
-    def _checked(self, where: str | None) -> str | None:
-        """`where`, if it is one condition: the parser drops what follows a complete one without a word."""
-        if where is None:
-            return None
-        bare = _QUOTED.sub(" ", where)
-        words = {word.lower() for word in _STATEMENT_WORD.findall(bare)} - {name.lower() for name in self.schema.names}
-        if ";" in bare or words:
-            wrong = "';'" if ";" in bare else min(words).upper()
-            raise QueryError(f'a filter is one SQL condition like "year > 2020", without {wrong}; got: {where}')
-        if not where.strip():
-            raise QueryError('the filter is empty: expected an SQL condition like "year > 2020"')
-        return where
-
-    def _explain(self, where: str, error: ValueError) -> str:
-        missing = re.search(r"No field named \"?([^\s\"]+?)\"?\.(?:\s|$)", str(error))
-        if missing:
-            there = ", ".join(("id", "title", "text", "label", *self.metadata_columns))
-            return f"the filter names no column of this space: {missing[1]} (there are: {there})"
-        return f"the filter isn't an SQL condition: {where} ({_first_line(error)})"
+                columns = ("id", "title", "text", "label", *self.metadata_columns)
+                raise QueryError(explain_refusal(where, _without_source(error), columns)) from None
 
 
 @contextmanager
@@ -328,14 +323,31 @@ def _lance_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        kind = StorageError if _NO_STORAGE.search(str(error)) else SpaceError
-        raise kind(f"{doing}: {_first_line(error)}") from error
+        refusal, lost = disk_refusal(error), _LOST_FILE.search(str(error))
+        if refusal:
+            raise StorageError(f"{doing}: {refusal}") from error
+        if lost:
+            raise SpaceError(
+                f"{doing}: {lost[1]} is gone; if the space was learned again or compacted since it was opened, open it "
+                "again, else restore it from a backup"
+            ) from error
+        raise SpaceError(f"{doing}: {_first_line(error)}") from error
+
+
+def _is_about_the_filter(error: ValueError) -> bool:
+    """Rather than about what was read, which Lance reports as a ValueError, too."""
+    said = str(error)
+    return said.startswith(("Invalid user input", "Not supported")) or "applying filter expression" in said
 
 
 def _first_line(error: Exception) -> str:
     """The gist of a message of Lance, without where in its own source it arose."""
-    text = _RUST_SOURCE.sub("", str(error)).replace("Invalid user input: ", "").strip()
+    text = _without_source(error)
     return text.splitlines()[0] if text else type(error).__name__
+
+
+def _without_source(error: Exception) -> str:
+    return _RUST_SOURCE.sub("", str(error)).replace("Invalid user input: ", "").strip()
 
 
 def _numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:

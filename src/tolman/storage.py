@@ -1,0 +1,44 @@
+"""What the disk refuses, as one error, whichever library was writing.
+
+Libraries written in Rust report a full disk in their own exceptions: safetensors as SafetensorError, tokenizers as a
+bare Exception. Only the text says what happened.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tolman.errors import StorageError
+
+_REFUSALS = re.compile(
+    r"(no space left(?: on device)?|permission denied|read-only file system|file too large|(?:disk )?quota exceeded)"
+    r"|os error (?:13|27|28|30|122)\b",
+    re.IGNORECASE,
+)
+
+
+def disk_refusal(error: Exception) -> str | None:
+    """Why the disk refused, if that is what `error` says; None: it is about something else."""
+    found = _REFUSALS.search(str(error))
+    return found[0] if found else None
+
+
+@contextmanager
+def storing(doing: str) -> Iterator[None]:
+    """Turn what the disk refuses inside the block into a StorageError.
+
+    Args:
+        doing: what the message begins with, like "can't write FILE".
+
+    Raises:
+        StorageError: the disk refused. Every other error goes through as it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{doing}: {error.strerror or disk_refusal(error) or error}") from error
+    except Exception as error:
+        refusal = disk_refusal(error)
+        if refusal is None:
+            raise
+        raise StorageError(f"{doing}: {refusal}") from error
