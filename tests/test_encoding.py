@@ -11,6 +11,7 @@ from tolman import encoding
 from tolman.encoding import encode_documents, encode_file, passages_of
 from tolman.errors import SourceError, StorageError
 from tolman.models.transformer import TransformerEncoder
+from tolman.progress import Silent
 
 SENTENCES = [
     "The cat sits on the mat.",
@@ -87,6 +88,21 @@ def test_rows_of_a_jsonl_file(encoder, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-8-sig", "cp1252"])
+def test_encodings_that_learning_reads(encoder, tmp_path, charset):
+    (tmp_path / "texts.txt").write_bytes("the cat\nGröße of the mat".encode(charset))
+    said = []
+    encode_file(encoder, tmp_path / "texts.txt", tmp_path / "out.npy", progress=Listener(said))
+    expected = encoder.encode(["the cat", "Größe of the mat"])
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
+    assert said == ["texts.txt isn't UTF-8: read as Windows-1252"] * (charset == "cp1252")
+
+
+class Listener(Silent):
+    def __init__(self, said):
+        self.say = said.append
+
+
 class Killed(BaseException):
     """Nobody catches it, as nobody catches a kill."""
 
@@ -154,13 +170,17 @@ def refused(encoder, folder, name, error, message):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("empty.txt", b"", "holds no texts"),
+        ("empty.txt", b"", "is empty"),
         ("empty.jsonl", b"\n\n", "holds no texts"),
-        ("bad.jsonl", b'{"text": "a"}\n{"text": ', r"bad\.jsonl, line 2: expected a JSON object"),
+        ("bad.jsonl", b'{"text": "a"}\n{"text": ', r"bad\.jsonl line 2 isn't valid JSON"),
+        ("deep.jsonl", b'{"text": "a"}\n' + b"[" * 100_000, "line 2 isn't valid JSON"),
         ("null.jsonl", b'{"text": null}\n', 'line 1: expected an object whose "text" is a string'),
-        ("list.jsonl", b"[1]\n", "line 1: expected an object"),
-        ("latin.txt", "Größe".encode("latin-1"), "isn't UTF-8"),
-        ("half.txt.gz", gzip.compress(b"the cat" * 99)[:-9], "can't read"),
+        ("list.jsonl", b"[1]\n", "line 1 holds an array: expected one JSON object"),
+        ("cyrillic.txt", "Где мои деньги".encode("cp1251"), "neither UTF-8 nor Windows-1252"),
+        ("image.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 9, "is binary data"),
+        ("half.txt.gz", gzip.compress(b"the cat" * 99)[:-9], "damaged or truncated gzip"),
+        ("bomb.txt.gz", gzip.compress((b" " * 1_000 + b"\n") * 80_000, 9), "grows more than 250 times"),
+        ("line.txt", b"x" * (33 * 2**20), "a line of more than 32 MiB"),
         ("texts.csv", b"text\na\n", r"expected a \.txt or \.jsonl file"),
     ],
 )
