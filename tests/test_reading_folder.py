@@ -90,6 +90,58 @@ def test_damaged_files_are_left_out_and_noted(folder: Path) -> None:
     assert logging.getLogger("pypdf").level == level
 
 
+PAGES = {
+    "cp1252": "Die Größe stimmt nicht, schöne Grüße",
+    "cp1251": "Посылка не пришла",
+    "koi8-r": "Посылка не пришла",
+    "iso8859-7": "Το δέμα δεν έφτασε",
+    "cp1250": "Kdy dostanu odpověď? Chtěl bych vrátit peníze, protože lampa byla rozbitá.",
+    "cp1254": "Sipariş verdiğim lamba kırık çıktı",
+    "gbk": "包裹没有到,没有人回答我的问题",
+    "euc-kr": "소포가 도착하지 않았고 아무도 대답하지 않습니다",
+}
+
+
+@pytest.mark.parametrize("charset", PAGES)
+def test_a_page_is_read_in_the_encoding_it_names(charset: str, tmp_path: Path) -> None:
+    for name, head in (
+        ("a.html", f'<meta charset="{charset}">'),
+        ("b.htm", f'<?xml version="1.0" encoding="{charset}"?>'),
+    ):
+        (tmp_path / name).write_bytes(f"{head}<title>{name}</title><p>{PAGES[charset]}".encode(charset))
+    assert [document.text for document in read_corpus(tmp_path)] == [PAGES[charset]] * 2
+
+
+@pytest.mark.parametrize("charset", PAGES)
+def test_a_page_that_names_no_encoding_is_western_or_refused(charset: str, tmp_path: Path) -> None:
+    markup = '<div class="article"><a href="/about.html">' * 9  # must not thin the evidence
+    (tmp_path / "a.html").write_bytes(f"{markup}<p>{PAGES[charset]}".encode(charset))
+    if charset == "cp1252":
+        corpus = read_corpus(tmp_path)
+        assert corpus[0].text == PAGES[charset]
+        assert "a.html isn't UTF-8: read as Windows-1252" in corpus.report.notes
+    else:
+        with pytest.raises(SourceError, match=r"a\.html is neither UTF-8 nor Windows-1252"):
+            read_corpus(tmp_path)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "undefined", "hex", "no-such"])
+def test_a_page_that_is_not_in_the_encoding_it_names(charset: str, tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(f'<meta charset="{charset}"><p>Größe'.encode("cp1252"))
+    with pytest.raises(SourceError, match=f"says it is in {charset}, and isn't"):
+        read_corpus(tmp_path)
+
+
+def test_notes_of_many_pages_are_summed_up(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / f"{number}.html").write_bytes(f"<p>Größe {number}".encode("cp1252"))
+    notes = read_corpus(tmp_path).report.notes
+    assert notes == (
+        *(f"{n}.html isn't UTF-8: read as Windows-1252" for n in range(5)),
+        "the like was noted of 4 more files",
+    )
+
+
 def test_nothing_but_damaged_files(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"no")
     with pytest.raises(

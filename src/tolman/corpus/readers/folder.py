@@ -63,9 +63,10 @@ def _files_below(folder: Path, notes: list[str]) -> Iterator[Path]:
 
 def _rows(folder: Path, files: Sequence[Path], notes: list[str]) -> Iterator[tuple[int, dict[str, str], int]]:
     refused: list[SourceError] = []
+    said: list[str] = []
     for number, file in enumerate(files, 1):
         try:
-            yield _row(folder, number, file, notes)
+            yield _row(folder, number, file, said)
         except SourceError as error:
             refused.append(error)
     if len(refused) == len(files):
@@ -73,6 +74,9 @@ def _rows(folder: Path, files: Sequence[Path], notes: list[str]) -> Iterator[tup
     notes += [f"left out: {error}" for error in refused[:_FILES_NAMED]]
     if len(refused) > _FILES_NAMED:
         notes.append(f"left out {len(refused) - _FILES_NAMED:,} more files that can't be read")
+    notes += said[:_FILES_NAMED]
+    if len(said) > _FILES_NAMED:
+        notes.append(f"the like was noted of {len(said) - _FILES_NAMED:,} more files")
 
 
 def _row(folder: Path, number: int, file: Path, notes: list[str]) -> tuple[int, dict[str, str], int]:
