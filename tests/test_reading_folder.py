@@ -10,6 +10,8 @@ from conftest import tree
 
 from tolman.corpus.reading import read_corpus
 from tolman.errors import MissingExtra, SourceError
+from tolman.space.description import FILE
+from tolman.space.staging import IDENTITY, LOCK
 
 HTML = """<html><head><title>Returns &amp; refunds</title><style>p {}</style></head><body><nav>Home</nav>
 <h1>Big</h1><p>You may <b>send</b> it back<br>within 14 days.</p><ul><li>one</li><li>two</li></ul><script>x()</script>
@@ -156,6 +158,28 @@ def test_a_folder_without_documents(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("{}")
     with pytest.raises(SourceError, match=r"it holds .jsonl \(1\); name a single file"):
         read_corpus(tmp_path)
+
+
+def test_latent_spaces_below_a_folder_are_passed_over(folder: Path) -> None:
+    for marker in (FILE, IDENTITY, LOCK):
+        inside = folder / f"deep/{marker}.space/encoder"
+        inside.mkdir(parents=True)
+        (inside.parent / marker).touch()
+        (inside.parent / "card.md").write_text("# A card\n\nBody.")
+        (inside / "vocab.txt").write_text("[PAD]")
+    corpus = read_corpus(folder)
+    assert len(corpus) == 6
+    assert f"left out a latent space: {folder / 'deep' / FILE}.space" in corpus.report.notes
+    with pytest.raises(SourceError, match=r"space.json.space is a latent space, not a folder of texts"):
+        read_corpus(folder / f"deep/{FILE}.space")
+
+
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_an_empty_path_is_not_the_folder_one_is_in(nothing: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(SourceError, match="got an empty one"):
+        read_corpus(nothing)
+    assert len(read_corpus(".")) == 6
 
 
 def test_a_single_page_is_a_corpus_of_one(folder: Path) -> None:

@@ -65,6 +65,8 @@ def read_documents(documents: Iterable[Document]) -> Corpus:
 
 
 def _opened(source: Any) -> Source:
+    if isinstance(source, str) and not source.strip():
+        raise SourceError("expected a path, got an empty one: the folder you are in is called '.'")
     if isinstance(source, str) and source.startswith(PREFIX):
         return open_python(source)
     if isinstance(source, str | Path):

@@ -102,7 +102,7 @@ def _refuse_bomb(path: Path, content: io.BytesIO) -> None:
 
 
 def _decoded(path: Path, notes: list[str]) -> str:
-    """A page's text: in Unicode if it is, else in the encoding it names, else in what `read_lines` would take it for."""
+    """A page's text: in Unicode if it is, else in the encoding it names, else in what `read_lines` takes it for."""
     content = read_bytes(path)
     for encoding in ("utf-8-sig", "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"):
         try:
