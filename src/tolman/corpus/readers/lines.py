@@ -65,12 +65,16 @@ class ByteFile:
         except OSError as error:
             raise SourceError(f"can't read {self.path}: {error.strerror or error}") from None
         self._total += len(chunk)
-        if self._total > RATIO_FREE_BYTES and self._total > MOST_RATIO * max(self._raw.tell(), 1):
-            raise SourceError(
-                f"{self.path} grows more than {MOST_RATIO} times when decompressed: "
-                "if it isn't a bomb, decompress it first"
-            )
+        refuse_bomb(self.path, packed=self._raw.tell(), unpacked=self._total)
         return chunk
+
+
+def refuse_bomb(path: Path, *, packed: int, unpacked: int) -> None:
+    """Raise SourceError if so many bytes of a file can't honestly have become so many."""
+    if unpacked > RATIO_FREE_BYTES and unpacked > MOST_RATIO * max(packed, 1):
+        raise SourceError(
+            f"{path} grows more than {MOST_RATIO} times when decompressed: if it isn't a bomb, decompress it first"
+        )
 
 
 def read_lines(path: Path, notes: list[str]) -> Iterator[tuple[int, str]]:
