@@ -163,6 +163,46 @@ def test_guesses_are_reported_and_said() -> None:
     assert "text is column 'stuff' (guessed)" in said
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "mappings"])
+def test_a_named_column_may_first_appear_late(kind: str, tmp_path: Path) -> None:
+    rows = [{"id": i, "text": f"text {i}"} | ({"title": f"Title {i}"} if i >= 1_200 else {}) for i in range(1_500)]
+    source: object = rows
+    if kind == "jsonl":
+        source = tmp_path / "a.jsonl"
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus = read_corpus(source, title="title")  # type: ignore[arg-type]
+    assert [corpus[row].title for row in (0, 1_199, 1_200, 1_499)] == ["", "", "Title 1200", "Title 1499"]
+    assert corpus.metadata_columns == ()
+    guessed = read_corpus(source)  # type: ignore[arg-type]
+    assert guessed.metadata_columns == ("title_",)
+    assert "too late to be guessed: name it if it is the title" in " ".join(guessed.report.notes)
+
+
+def test_how_far_a_named_column_was_looked_for_is_said() -> None:
+    rows = [{"text": f"text {i}", "late" if i > 40_000 else "early": 1} for i in range(41_000)]
+    with pytest.raises(
+        SourceError, match="no column 'late' for the title in its first 32,768 rows: there are text, early"
+    ):
+        read_corpus(rows, title="late")
+    with pytest.raises(SourceError, match=r"no column 'other' for the title: there are text$"):
+        read_corpus(pa.table({"text": ["a"]}), title="other")
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "", " "])
+def test_a_column_of_text_without_any_is_said_to_be_empty(nothing: object) -> None:
+    for extra in ({}, {"id": "a"}, {"n": 3}):
+        with pytest.raises(SourceError, match="has no text: all 2 documents read are empty"):
+            read_corpus([{"text": nothing, **extra}] * 2)
+    with pytest.raises(SourceError, match="has no column of text: there are n"):
+        read_corpus([{"n": 3}])
+
+
+def test_a_column_of_text_may_begin_with_empty_rows() -> None:
+    corpus = read_corpus([{"text": None, "n": i} for i in range(2_000)] + [{"text": "there", "n": 1}])
+    assert [document.text for document in corpus] == ["there"]
+    assert corpus.report.empty == 2_000
+
+
 @pytest.mark.parametrize(
     ("named", "message"),
     [

@@ -8,14 +8,14 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from tolman.corpus.builder import Batch, CorpusBuilder
-from tolman.corpus.columns import ROLES, settle_roles
+from tolman.corpus.columns import ROLES, head_of, settle_roles, usual_role
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
 from tolman.corpus.metadata import RESERVED, free_name, typed
 from tolman.corpus.readers.memory import open_arrow, open_iterable
 from tolman.corpus.readers.opening import open_path
 from tolman.corpus.readers.python_code import PREFIX, open_python
-from tolman.corpus.readers.source import Column, Rows, Source
+from tolman.corpus.readers.source import CHUNK_ROWS, Column, Rows, Source
 from tolman.errors import SourceError
 from tolman.progress import Progress, Silent
 
@@ -82,10 +82,10 @@ def _build(source: Source, named: Mapping[str, str | None], progress: Progress) 
     builder = CorpusBuilder(source.name, source.unit)
     progress.start("reading")
     try:
-        first = next(source.rows, Rows({}, ()))
-        roles, notes = settle_roles(source, first, named) if len(first.places) else ({}, [])
-        names = _MetadataNames(roles)
-        for rows in chain([first], source.rows):
+        head = head_of(source, named)
+        roles, notes = settle_roles(source, head, named)
+        names = _MetadataNames(roles, source.unit)
+        for rows in chain(head, source.rows):
             builder.add(_batch(rows, roles, names, source.spelled))
             progress.advance(len(rows.places), documents=builder.read)
         notes += [*source.notes, *names.notes, *builder.notes(roles)]
@@ -101,24 +101,31 @@ def _build(source: Source, named: Mapping[str, str | None], progress: Progress) 
 class _MetadataNames:
     """Column of the source -> name in the corpus, settled when a column first appears."""
 
-    def __init__(self, roles: Mapping[str, str]) -> None:
-        self._roles = frozenset(roles.values())
+    def __init__(self, roles: Mapping[str, str], unit: str) -> None:
+        self._roles, self._unit = roles, unit
         self._names: dict[str, str] = {}
         self.notes: list[str] = []
 
-    def of(self, columns: Mapping[str, Column]) -> Iterator[tuple[str, Column]]:
+    def of(self, rows: Rows) -> Iterator[tuple[str, Column]]:
         """(name, values) of the columns that play no role."""
-        for column, values in columns.items():
-            if column in self._roles:
+        for column, values in rows.columns.items():
+            if column in self._roles.values():
                 continue
             if column not in self._names:
-                self._names[column] = free_name(column, frozenset(self._names.values()))
-                if self._names[column] != column:
-                    why = (
-                        "Tolman has a column of that name" if column in RESERVED else "it can be searched by that name"
-                    )
-                    self.notes.append(f"column {column!r} is called {self._names[column]!r} here: {why}")
+                self._settle(column, rows.places[0])
             yield self._names[column], values
+
+    def _settle(self, column: str, place: int) -> None:
+        self._names[column] = name = free_name(column, frozenset(self._names.values()))
+        if name != column:
+            why = "Tolman has a column of that name" if column in RESERVED else "it can be searched by that name"
+            self.notes.append(f"column {column!r} is called {name!r} here: {why}")
+        role = usual_role(column)
+        if role and role not in self._roles and place > CHUNK_ROWS:
+            self.notes.append(
+                f"column {column!r} first appears after {self._unit} {place}, too late to be guessed: "
+                f"name it if it is the {role}"
+            )
 
 
 def _batch(rows: Rows, roles: Mapping[str, str], names: _MetadataNames, spelled: bool) -> Batch:
@@ -133,5 +140,5 @@ def _batch(rows: Rows, roles: Mapping[str, str], names: _MetadataNames, spelled:
         ids=values("id"),
         labels=values("label"),
         duplicate_ids=values("duplicate_ids"),
-        metadata={name: typed(column, parse=spelled) for name, column in names.of(rows.columns)},
+        metadata={name: typed(column, parse=spelled) for name, column in names.of(rows)},
     )

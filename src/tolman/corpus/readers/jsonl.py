@@ -13,7 +13,7 @@ from tolman.errors import SourceError
 def open_jsonl(path: Path) -> Source:
     """Objects, one a line; empty lines are passed over."""
     notes: list[str] = []
-    return Source(str(path), by_column(read_objects(path, notes)), "line", notes=notes)
+    return Source(str(path), by_column(read_objects(path, notes)), "line", ragged=True, notes=notes)
 
 
 def read_objects(path: Path, notes: list[str]) -> Iterator[tuple[int, dict[str, Any], int]]:

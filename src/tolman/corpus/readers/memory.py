@@ -159,7 +159,7 @@ def _texts(items: Iterator[str | None]) -> Source:
 
 def _mappings(items: Iterator[Mapping[str, Any]]) -> Source:
     rows = ((number, row, _size(row)) for number, row in enumerate(items, 1))
-    return Source("the list of mappings", by_column(rows), "item")
+    return Source("the list of mappings", by_column(rows), "item", ragged=True)
 
 
 def _documents(items: Iterator[Document]) -> Source:
