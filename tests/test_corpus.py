@@ -15,6 +15,7 @@ from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
 from tolman.corpus.reading import read_corpus
 from tolman.errors import SourceError, StorageError
+from tolman.learning import learn
 
 ROWS = [
     {"id": i, "title": f"Title {i % 7}", "body": f"Body {i % 300} " * 20, "year": 2000 + i % 20, "price": i / 4}
@@ -71,6 +72,7 @@ def test_exact_duplicates_are_merged_and_their_ids_kept() -> None:
     corpus = read_corpus([dict(zip(("id", "title", "text"), row, strict=True)) for row in rows])
     assert [(d.id, d.duplicate_ids) for d in corpus] == [("a", ("c", "d")), ("b", ())]
     assert (corpus.report.read, corpus.report.duplicates, corpus.report.empty) == (5, 3, 0)
+    assert corpus.report.notes[-1] == "3 of 5 documents are exact duplicates and are merged"
 
 
 def test_equal_documents_become_one() -> None:
@@ -213,6 +215,15 @@ def test_a_column_of_text_may_begin_with_empty_rows() -> None:
 def test_columns_that_are_not_there(named: dict[str, str], message: str) -> None:
     with pytest.raises(SourceError, match=message):
         read_corpus([{"id": "1", "body": "x"}], **named)
+
+
+def test_the_columns_of_a_corpus_are_settled(tmp_path: Path) -> None:
+    corpus = read_corpus(ROWS)
+    assert read_corpus(corpus) is corpus
+    for refuse in (read_corpus, lambda source, **named: learn(source, tmp_path / "a.space", **named)):
+        with pytest.raises(SourceError, match="a Corpus has its columns settled, got text='nosuch'"):
+            refuse(corpus, text="nosuch")
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_documents() -> None:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from checkpoints import MAX_TOKENS, write_transformer
 from conftest import tree
+from tiny import tiny_encoder
 
 from tolman import encoding
 from tolman.encoding import encode_documents, encode_file, passages_of
-from tolman.errors import SourceError, StorageError
+from tolman.errors import SourceError, StorageError, TolmanError
+from tolman.models.blended import BlendedEncoder
 from tolman.models.transformer import TransformerEncoder
 from tolman.progress import Silent
 
@@ -63,6 +65,44 @@ def test_windows_change_nothing(encoder, monkeypatch):
     np.testing.assert_allclose(got.passage_vectors_PD, expected.passage_vectors_PD, atol=1e-6)
     np.testing.assert_array_equal(got.passage_rows_P, expected.passage_rows_P)
     assert got.passage_spans == expected.passage_spans
+
+
+def parts(encoder):
+    return encoder, tiny_encoder(), BlendedEncoder([encoder, tiny_encoder()], [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("abc", r"got str: put a single text into \[brackets\]"),
+        (None, "got NoneType"),
+        ({"abc": 1}, "got dict"),
+        ((text for text in "abc"), "got generator"),
+        (["a", None], "got NoneType at place 1"),
+    ],
+)
+def test_what_is_no_list_of_texts(encoder, texts, message):
+    for one in parts(encoder):
+        for refuse in (one.encode, one.count_tokens, lambda texts, one=one: encode_documents(one, texts)):
+            with pytest.raises(TolmanError, match=f"expected a list of texts, {message}"):
+                refuse(texts)
+        with pytest.raises(TolmanError, match="expected a list of texts, got NoneType"):
+            one.tokens(None)
+
+
+def test_a_role_that_there_is_not(encoder, source, tmp_path):
+    for one in parts(encoder):
+        with pytest.raises(TolmanError, match='a role is "document" or "query", got \'qury\''):
+            one.encode(["a"], role="qury")
+    with pytest.raises(TolmanError, match="a role is"):
+        encode_file(encoder, source, tmp_path / "out.npy", "qury")
+    assert [path.name for path in tmp_path.iterdir()] == ["texts.txt"]
+
+
+def test_texts_come_in_arrays_too(encoder):
+    expected = encoder.encode(["the cat", "mat"])
+    np.testing.assert_array_equal(encoder.encode(np.array(["the cat", "mat"])), expected)
+    np.testing.assert_array_equal(encode_documents(encoder, ("the cat", "mat")).vectors_ND, expected)
 
 
 def test_no_documents(encoder):

@@ -55,6 +55,9 @@ IN_MEMORY = {
     "batches": lambda: pa.Table.from_pylist(ROWS).to_reader(),
     "pandas": lambda: pd.DataFrame(ROWS).astype({"year": "Int64"}),
     "polars": lambda: pl.DataFrame(ROWS),
+    "lazy": lambda: pl.LazyFrame(ROWS),
+    "structs": lambda: pa.array(ROWS),
+    "chunked structs": lambda: pa.chunked_array([ROWS[:1], ROWS[1:]]),
 }
 
 
@@ -78,6 +81,17 @@ def test_every_kind_of_table_gives_the_same_documents(kind: str) -> None:
     assert corpus.fingerprint == read_corpus(ROWS).fingerprint
     assert [str(t) for t in corpus.table.schema.types[5:]] == ["int64", "double", "bool"]
     assert [document.metadata["year"] for document in corpus] == [2020, None, 2022]
+
+
+def test_arrow_arrays_of_texts() -> None:
+    texts = ["one", None, "two"]
+    for source in (pa.array(texts), pa.chunked_array([texts[:1], texts[1:]]), pa.array(texts).dictionary_encode()):
+        assert [document.text for document in read_corpus(source)] == ["one", "two"]
+
+
+def test_a_lazy_frame_that_can_not_be_computed() -> None:
+    with pytest.raises(SourceError, match="the LazyFrame can't be computed: "):
+        read_corpus(pl.LazyFrame({"text": ["a"]}).select("nothere"))
 
 
 def test_a_semicolon_is_noticed_and_said(tmp_path: Path) -> None:

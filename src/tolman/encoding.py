@@ -21,7 +21,7 @@ from tolman.corpus.passages import split_passages
 from tolman.corpus.readers.jsonl import read_objects
 from tolman.corpus.readers.lines import read_lines
 from tolman.errors import SourceError, StorageError
-from tolman.models.encoder import Encoder, Floats, Role
+from tolman.models.encoder import Encoder, Floats, Role, require_texts
 from tolman.progress import Progress, Silent
 
 Span: TypeAlias = tuple[int, int]
@@ -72,8 +72,11 @@ def encode_documents(encoder: Encoder, contents: Sequence[str], progress: Progre
         encoder: of D dimensions.
         contents: what each document says, title included (`Document.content`).
         progress: is told of every document that is done; the stage is the caller's.
+
+    Raises:
+        TolmanError: `contents` is no list of texts.
     """
-    progress = progress or Silent()
+    progress, contents = progress or Silent(), require_texts(contents)
     done: list[EncodedDocuments] = []
     rows = 0
     for window in _windowed(contents):
@@ -111,8 +114,10 @@ def encode_file(
     Raises:
         SourceError: the source can't be read, or a line of it; nothing is written.
         StorageError: the disk refuses.
+        TolmanError: there is no such role.
     """
     progress = progress or Silent()
+    require_texts([], role)
     source, out = Path(source), Path(out)
     notes: list[str] = []
     rows, digest = _survey(source, notes)

@@ -299,11 +299,9 @@ class LatentSpace:
         progress = progress or Silent()
         if isinstance(source, LatentSpace):
             return self._add_space(source)
-        from tolman.corpus.corpus import Corpus
         from tolman.corpus.reading import read_corpus
 
-        if not isinstance(source, Corpus):
-            source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
+        source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
         _require_same(f"the encoder in {self.path}", self.description, self.encoder.fingerprint)
         documents, ignored = conform(source.table, self.store.schema)
         if ignored:

@@ -52,6 +52,18 @@ def open_arrow(table: Any) -> Source:
     return Source(name, arrow_rows(reader), "row", known_roles(reader.schema))
 
 
+def collected(lazy: Any) -> Any:
+    """The data frame that a lazy frame of polars stands for.
+
+    Raises:
+        SourceError: it can't be computed.
+    """
+    try:
+        return lazy.collect()
+    except Exception as error:  # whatever its plan stumbles over
+        raise SourceError(f"the {type(lazy).__name__} can't be computed: {str(error).splitlines()[0]}") from error
+
+
 def arrow_rows(batches: Iterable[pa.RecordBatch], start: int = 1) -> Iterator[Rows]:
     """Record batches in chunks that are small in rows and in bytes; columns stay Arrow arrays."""
     gathered: list[pa.RecordBatch] = []

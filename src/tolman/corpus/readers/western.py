@@ -108,7 +108,7 @@ def _letters() -> frozenset[bytes]:
 
 
 def _model(language: str, encoding: str) -> Mapping[bytes, float]:
-    often = {entry[0]: int(entry[1:]) for entry in language.split()}
+    often = {entry[0]: float(entry[1:]) for entry in language.split()}
     often |= {x.upper(): n * _CAPITALS for x, n in often.items() if x.upper() not in often and len(x.upper()) == 1}
     encoded = {letter.encode(encoding, "ignore"): count for letter, count in often.items()}
     total = sum(count for letter, count in encoded.items() if letter)
