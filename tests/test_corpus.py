@@ -127,6 +127,14 @@ def test_reading_by_position_and_in_order_agree() -> None:
         corpus[len(corpus)]
 
 
+def test_batches_hold_little_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = read_corpus(["x" * length + str(row) for row, length in enumerate([400, 400, 2_000, 100, 100, 100, 900])])
+    monkeypatch.setattr("tolman.corpus.corpus.SLICE_BYTES", 1_000)
+    batches = list(corpus.batches(2))
+    assert [len(batch) for batch in batches] == [2, 1, 2, 1, 1]
+    assert pa.Table.from_batches(batches).equals(corpus.table.combine_chunks())
+
+
 def test_metadata_is_typed_and_widened_only_where_it_must_be() -> None:
     rows = [{"text": f"t{i}", "whole": i, "mixed": i, "to_float": i, "flag": True, "list": [1]} for i in range(1_100)]
     rows[-1] |= {"mixed": "n/a", "to_float": 0.5, "flag": None, "new": "late"}
