@@ -66,9 +66,14 @@ def test_a_filter_filters(cli: Cli, tickets_space: Path) -> None:
         ("refund", "--where", "1=1; DROP TABLE documents"),
         ("refund", "--version", "999"),
         ("--queries", "none.jsonl"),
+        ("--queries", "deep.jsonl"),
     ],
 )
-def test_bad_input_is_one_line_and_changes_nothing(cli: Cli, tickets_space: Path, arguments: tuple[str, ...]) -> None:
+def test_bad_input_is_one_line_and_changes_nothing(
+    cli: Cli, tickets_space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep.jsonl").write_text("[" * 100_000)
     before = tree(tickets_space)
     outcome = cli("search", tickets_space, *arguments)
     assert (outcome.code, outcome.stdout) == (1, "")

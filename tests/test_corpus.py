@@ -15,6 +15,7 @@ from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
 from tolman.corpus.reading import read_corpus
 from tolman.errors import SourceError, StorageError
+from tolman.learning import learn
 
 ROWS = [
     {"id": i, "title": f"Title {i % 7}", "body": f"Body {i % 300} " * 20, "year": 2000 + i % 20, "price": i / 4}
@@ -71,6 +72,7 @@ def test_exact_duplicates_are_merged_and_their_ids_kept() -> None:
     corpus = read_corpus([dict(zip(("id", "title", "text"), row, strict=True)) for row in rows])
     assert [(d.id, d.duplicate_ids) for d in corpus] == [("a", ("c", "d")), ("b", ())]
     assert (corpus.report.read, corpus.report.duplicates, corpus.report.empty) == (5, 3, 0)
+    assert corpus.report.notes[-1] == "3 of 5 documents are exact duplicates and are merged"
 
 
 def test_equal_documents_become_one() -> None:
@@ -125,6 +127,14 @@ def test_reading_by_position_and_in_order_agree() -> None:
         corpus[len(corpus)]
 
 
+def test_batches_hold_little_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = read_corpus(["x" * length + str(row) for row, length in enumerate([400, 400, 2_000, 100, 100, 100, 900])])
+    monkeypatch.setattr("tolman.corpus.corpus.SLICE_BYTES", 1_000)
+    batches = list(corpus.batches(2))
+    assert [len(batch) for batch in batches] == [2, 1, 2, 1, 1]
+    assert pa.Table.from_batches(batches).equals(corpus.table.combine_chunks())
+
+
 def test_metadata_is_typed_and_widened_only_where_it_must_be() -> None:
     rows = [{"text": f"t{i}", "whole": i, "mixed": i, "to_float": i, "flag": True, "list": [1]} for i in range(1_100)]
     rows[-1] |= {"mixed": "n/a", "to_float": 0.5, "flag": None, "new": "late"}
@@ -163,6 +173,46 @@ def test_guesses_are_reported_and_said() -> None:
     assert "text is column 'stuff' (guessed)" in said
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "mappings"])
+def test_a_named_column_may_first_appear_late(kind: str, tmp_path: Path) -> None:
+    rows = [{"id": i, "text": f"text {i}"} | ({"title": f"Title {i}"} if i >= 1_200 else {}) for i in range(1_500)]
+    source: object = rows
+    if kind == "jsonl":
+        source = tmp_path / "a.jsonl"
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus = read_corpus(source, title="title")  # type: ignore[arg-type]
+    assert [corpus[row].title for row in (0, 1_199, 1_200, 1_499)] == ["", "", "Title 1200", "Title 1499"]
+    assert corpus.metadata_columns == ()
+    guessed = read_corpus(source)  # type: ignore[arg-type]
+    assert guessed.metadata_columns == ("title_",)
+    assert "too late to be guessed: name it if it is the title" in " ".join(guessed.report.notes)
+
+
+def test_how_far_a_named_column_was_looked_for_is_said() -> None:
+    rows = [{"text": f"text {i}", "late" if i > 40_000 else "early": 1} for i in range(41_000)]
+    with pytest.raises(
+        SourceError, match="no column 'late' for the title in its first 32,768 rows: there are text, early"
+    ):
+        read_corpus(rows, title="late")
+    with pytest.raises(SourceError, match=r"no column 'other' for the title: there are text$"):
+        read_corpus(pa.table({"text": ["a"]}), title="other")
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "", " "])
+def test_a_column_of_text_without_any_is_said_to_be_empty(nothing: object) -> None:
+    for extra in ({}, {"id": "a"}, {"n": 3}):
+        with pytest.raises(SourceError, match="has no text: all 2 documents read are empty"):
+            read_corpus([{"text": nothing, **extra}] * 2)
+    with pytest.raises(SourceError, match="has no column of text: there are n"):
+        read_corpus([{"n": 3}])
+
+
+def test_a_column_of_text_may_begin_with_empty_rows() -> None:
+    corpus = read_corpus([{"text": None, "n": i} for i in range(2_000)] + [{"text": "there", "n": 1}])
+    assert [document.text for document in corpus] == ["there"]
+    assert corpus.report.empty == 2_000
+
+
 @pytest.mark.parametrize(
     ("named", "message"),
     [
@@ -173,6 +223,15 @@ def test_guesses_are_reported_and_said() -> None:
 def test_columns_that_are_not_there(named: dict[str, str], message: str) -> None:
     with pytest.raises(SourceError, match=message):
         read_corpus([{"id": "1", "body": "x"}], **named)
+
+
+def test_the_columns_of_a_corpus_are_settled(tmp_path: Path) -> None:
+    corpus = read_corpus(ROWS)
+    assert read_corpus(corpus) is corpus
+    for refuse in (read_corpus, lambda source, **named: learn(source, tmp_path / "a.space", **named)):
+        with pytest.raises(SourceError, match="a Corpus has its columns settled, got text='nosuch'"):
+            refuse(corpus, text="nosuch")
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_documents() -> None:

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from checkpoints import MAX_TOKENS, write_transformer
 from conftest import tree
+from tiny import tiny_encoder
 
 from tolman import encoding
 from tolman.encoding import encode_documents, encode_file, passages_of
-from tolman.errors import SourceError, StorageError
+from tolman.errors import SourceError, StorageError, TolmanError
+from tolman.models.blended import BlendedEncoder
 from tolman.models.transformer import TransformerEncoder
+from tolman.progress import Silent
 
 SENTENCES = [
     "The cat sits on the mat.",
@@ -64,6 +67,44 @@ def test_windows_change_nothing(encoder, monkeypatch):
     assert got.passage_spans == expected.passage_spans
 
 
+def parts(encoder):
+    return encoder, tiny_encoder(), BlendedEncoder([encoder, tiny_encoder()], [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("abc", r"got str: put a single text into \[brackets\]"),
+        (None, "got NoneType"),
+        ({"abc": 1}, "got dict"),
+        ((text for text in "abc"), "got generator"),
+        (["a", None], "got NoneType at place 1"),
+    ],
+)
+def test_what_is_no_list_of_texts(encoder, texts, message):
+    for one in parts(encoder):
+        for refuse in (one.encode, one.count_tokens, lambda texts, one=one: encode_documents(one, texts)):
+            with pytest.raises(TolmanError, match=f"expected a list of texts, {message}"):
+                refuse(texts)
+        with pytest.raises(TolmanError, match="expected a list of texts, got NoneType"):
+            one.tokens(None)
+
+
+def test_a_role_that_there_is_not(encoder, source, tmp_path):
+    for one in parts(encoder):
+        with pytest.raises(TolmanError, match='a role is "document" or "query", got \'qury\''):
+            one.encode(["a"], role="qury")
+    with pytest.raises(TolmanError, match="a role is"):
+        encode_file(encoder, source, tmp_path / "out.npy", "qury")
+    assert [path.name for path in tmp_path.iterdir()] == ["texts.txt"]
+
+
+def test_texts_come_in_arrays_too(encoder):
+    expected = encoder.encode(["the cat", "mat"])
+    np.testing.assert_array_equal(encoder.encode(np.array(["the cat", "mat"])), expected)
+    np.testing.assert_array_equal(encode_documents(encoder, ("the cat", "mat")).vectors_ND, expected)
+
+
 def test_no_documents(encoder):
     encoded = encode_documents(encoder, [])
     assert encoded.vectors_ND.shape == encoded.passage_vectors_PD.shape == (0, encoder.dim)
@@ -85,6 +126,21 @@ def test_rows_of_a_jsonl_file(encoder, tmp_path):
     encode_file(encoder, tmp_path / "texts.jsonl.gz", tmp_path / "out.npy")
     expected = encode_documents(encoder, ["Cat\nthe mat", LONG, "half \ufffd a pair"]).vectors_ND
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-8-sig", "cp1252"])
+def test_encodings_that_learning_reads(encoder, tmp_path, charset):
+    (tmp_path / "texts.txt").write_bytes("the cat\nGröße of the mat".encode(charset))
+    said = []
+    encode_file(encoder, tmp_path / "texts.txt", tmp_path / "out.npy", progress=Listener(said))
+    expected = encoder.encode(["the cat", "Größe of the mat"])
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
+    assert said == ["texts.txt isn't UTF-8: read as Windows-1252"] * (charset == "cp1252")
+
+
+class Listener(Silent):
+    def __init__(self, said):
+        self.say = said.append
 
 
 class Killed(BaseException):
@@ -154,13 +210,17 @@ def refused(encoder, folder, name, error, message):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("empty.txt", b"", "holds no texts"),
+        ("empty.txt", b"", "is empty"),
         ("empty.jsonl", b"\n\n", "holds no texts"),
-        ("bad.jsonl", b'{"text": "a"}\n{"text": ', r"bad\.jsonl, line 2: expected a JSON object"),
+        ("bad.jsonl", b'{"text": "a"}\n{"text": ', r"bad\.jsonl line 2 isn't valid JSON"),
+        ("deep.jsonl", b'{"text": "a"}\n' + b"[" * 100_000, "line 2 isn't valid JSON"),
         ("null.jsonl", b'{"text": null}\n', 'line 1: expected an object whose "text" is a string'),
-        ("list.jsonl", b"[1]\n", "line 1: expected an object"),
-        ("latin.txt", "Größe".encode("latin-1"), "isn't UTF-8"),
-        ("half.txt.gz", gzip.compress(b"the cat" * 99)[:-9], "can't read"),
+        ("list.jsonl", b"[1]\n", "line 1 holds an array: expected one JSON object"),
+        ("cyrillic.txt", "Где мои деньги".encode("cp1251"), "neither UTF-8 nor Windows-1252"),
+        ("image.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 9, "is binary data"),
+        ("half.txt.gz", gzip.compress(b"the cat" * 99)[:-9], "damaged or truncated gzip"),
+        ("bomb.txt.gz", gzip.compress((b" " * 1_000 + b"\n") * 80_000, 9), "grows more than 250 times"),
+        ("line.txt", b"x" * (33 * 2**20), "a line of more than 32 MiB"),
         ("texts.csv", b"text\na\n", r"expected a \.txt or \.jsonl file"),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 
 from tolman.errors import SourceError
 from tolman.evaluation import read_qrels, read_queries, score_rankings
+from tolman.progress import Silent
 
 
 def write(path: Path, content: str) -> Path:
@@ -19,9 +20,12 @@ def test_queries_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ('{"_id": "a", "text": "x"}\n{"_id": "b"', "line 2: invalid JSON"),
+        ('{"_id": "a", "text": "x"}\n{"_id": "b"', "line 2 isn't valid JSON"),
+        ('{"_id": "a", "text": "x"}\n' + "[" * 100_000, "line 2 isn't valid JSON"),
         ('{"_id": "a"}', "line 1: expected"),
-        ('["a", "x"]', "line 1: expected"),
+        ('["a", "x"]', "line 1 holds an array"),
+        ('{"_id": "a", "text": "x"}\n{"_id": 7, "text": " "}', "line 2: the query '7' is empty"),
+        ('{"_id": 7, "text": "x"}\n\n{"_id": "7", "text": "y"}', "line 3: the query '7' was there before with another"),
         ("\n", "holds no query"),
     ],
 )
@@ -41,6 +45,7 @@ def test_judgments_with_and_without_a_header(header: str, tmp_path: Path) -> Non
     [
         ("a\td1\t1\nb\td1\n", "line 2: expected"),
         ("a\td1\t1\nb\td1\tyes\n", "line 2: expected"),
+        ("a\td1\t1\nb\td1\tinf\n", "line 2: expected"),
         ("a d1 1\n", "line 1: expected"),
         ("query-id\tcorpus-id\tscore\n", "holds no judgment"),
     ],
@@ -53,9 +58,29 @@ def test_judgments_that_are_none(content: str, complaint: str, tmp_path: Path) -
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="No such file"):
         read_queries(tmp_path / "none.jsonl")
-    (tmp_path / "latin.tsv").write_bytes(b"\xe9\td\t1\n")
-    with pytest.raises(SourceError, match="isn't UTF-8"):
-        read_qrels(tmp_path / "latin.tsv")
+    (tmp_path / "cyrillic.tsv").write_bytes("вопрос\td\t1\n".encode("cp1251"))
+    with pytest.raises(SourceError, match="neither UTF-8 nor Windows-1252"):
+        read_qrels(tmp_path / "cyrillic.tsv")
+    (tmp_path / "image.jsonl").write_bytes(bytes(99))
+    with pytest.raises(SourceError, match="is binary data"):
+        read_queries(tmp_path / "image.jsonl")
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "cp1252"])
+def test_encodings_that_learning_reads(charset: str, tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_bytes('{"_id": "é", "text": "zwölf"}\n'.encode(charset))
+    (tmp_path / "q.tsv").write_bytes("é\tä\t1\n".encode(charset))
+    said: list[str] = []
+    progress = Silent()
+    progress.say = said.append  # type: ignore[method-assign]
+    assert read_queries(tmp_path / "q.jsonl", progress) == {"é": "zwölf"}
+    assert read_qrels(tmp_path / "q.tsv", progress) == {"é": {"ä": 1}}
+    notes = [f"{name} isn't UTF-8: read as Windows-1252" for name in ("q.jsonl", "q.tsv")]
+    assert said == notes * (charset == "cp1252")
+
+
+def test_halves_of_characters_in_a_query(tmp_path: Path) -> None:
+    assert read_queries(write(tmp_path / "q.jsonl", r'{"_id": "a", "text": "half \ud83d"}')) == {"a": "half ?"}
 
 
 def test_scores_are_means_over_queries() -> None:

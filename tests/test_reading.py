@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import tree
 
-from tolman.corpus.readers import lines
+from tolman.corpus.readers import columnar, lines, memory
 from tolman.corpus.reading import read_corpus
 from tolman.errors import SourceError
 
@@ -55,6 +55,9 @@ IN_MEMORY = {
     "batches": lambda: pa.Table.from_pylist(ROWS).to_reader(),
     "pandas": lambda: pd.DataFrame(ROWS).astype({"year": "Int64"}),
     "polars": lambda: pl.DataFrame(ROWS),
+    "lazy": lambda: pl.LazyFrame(ROWS),
+    "structs": lambda: pa.array(ROWS),
+    "chunked structs": lambda: pa.chunked_array([ROWS[:1], ROWS[1:]]),
 }
 
 
@@ -78,6 +81,17 @@ def test_every_kind_of_table_gives_the_same_documents(kind: str) -> None:
     assert corpus.fingerprint == read_corpus(ROWS).fingerprint
     assert [str(t) for t in corpus.table.schema.types[5:]] == ["int64", "double", "bool"]
     assert [document.metadata["year"] for document in corpus] == [2020, None, 2022]
+
+
+def test_arrow_arrays_of_texts() -> None:
+    texts = ["one", None, "two"]
+    for source in (pa.array(texts), pa.chunked_array([texts[:1], texts[1:]]), pa.array(texts).dictionary_encode()):
+        assert [document.text for document in read_corpus(source)] == ["one", "two"]
+
+
+def test_a_lazy_frame_that_can_not_be_computed() -> None:
+    with pytest.raises(SourceError, match="the LazyFrame can't be computed: "):
+        read_corpus(pl.LazyFrame({"text": ["a"]}).select("nothere"))
 
 
 def test_a_semicolon_is_noticed_and_said(tmp_path: Path) -> None:
@@ -164,6 +178,9 @@ BAD = {
     "mixed2.txt": ("é est là\n".encode("cp1252") + "日本語\n".encode(), "mixes encodings: line 2"),
     "russian.txt": ("Привет, мир, как дела\n".encode("cp1251"), "neither UTF-8 nor Windows-1252"),
     "polish.txt": ("Zażółć gęślą jaźń\n".encode("cp1250"), "neither UTF-8 nor Windows-1252"),
+    "turkish.txt": ("Sipariş verdiğim lamba kırık çıktı.\n".encode("cp1254"), "it looks like cp1254"),
+    "turkish.csv": ("text,n\nKargom hâlâ gelmedi; sipariş kırık çıktı,1\n".encode("cp1254"), "it looks like cp1254"),
+    "turkish.jsonl": ('{"text": "Şifremi değiştirdim, açamıyorum."}\n'.encode("cp1254"), "it looks like cp1254"),
     "open.csv": (b'id,text\n1,"abc\n2,def\n', "line 2 isn't a valid row: a quote is opened and never closed"),
     "sjis.txt": ("返品できますか。はい、できます。\n".encode("shift_jis"), "neither UTF-8 nor Windows-1252"),
     "long.jsonl": (long_line(34 * 2**20), "a line of more than 32 MiB"),
@@ -218,6 +235,44 @@ def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress((b" " * 1_000 + b"\n") * 80_000, 9))
     with pytest.raises(SourceError, match="grows more than 250 times"):
         read_corpus(path)
+
+
+def repeated(text: str, times: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array([0] * times, pa.int32()), [text])
+
+
+@pytest.mark.parametrize("bomb", ["one value in every row", "rows that compress well"])
+def test_a_parquet_bomb_is_refused(bomb: str, tmp_path: Path) -> None:
+    text = repeated("x" * 10**6, 3_000) if bomb.startswith("one") else pa.array([" " * 10**6] * 70)
+    options = {"store_schema": False, "compression": "zstd", "use_dictionary": bomb.startswith("one")}
+    pq.write_table(pa.table({"text": text}), tmp_path / "a.parquet", **options)
+    read: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        plain = columnar.row_bytes
+        patch.setattr(columnar, "row_bytes", lambda batch: read.append(batch.nbytes) or plain(batch))
+        with pytest.raises(SourceError, match="grows more than 250 times"):
+            read_corpus(tmp_path / "a.parquet")
+    assert sum(read) < 200 * 2**20
+    assert max(read, default=0) < 40 * 2**20
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "string_view", "dictionary"])
+def test_tables_are_read_in_chunks_that_are_small_in_bytes(kind: str) -> None:
+    texts = [f"{number} " + "x" * 2**20 for number in range(20)] + ["", "y" * (9 * 2**20), "z"]
+    column = pa.array(texts).dictionary_encode() if kind == "dictionary" else pa.array(texts).cast(kind)
+    table = pa.table({"text": column, "n": range(len(texts))})
+    rows = list(memory.arrow_rows(table.to_batches(max_chunksize=3)))
+    assert [text for chunk in rows for text in chunk.columns["text"].to_pylist()] == texts
+    assert [place for chunk in rows for place in chunk.places] == list(range(1, len(texts) + 1))
+    sizes = [sum(map(len, chunk.columns["text"].to_pylist())) for chunk in rows]
+    assert [size for size in sizes if size > 8 * 2**20] == [9 * 2**20]
+    assert len(rows) <= 6
+
+
+def test_small_batches_are_read_together() -> None:
+    table = pa.table({"text": [f"t{number}" for number in range(3_000)]})
+    rows = list(memory.arrow_rows(table.to_batches(max_chunksize=32)))
+    assert [len(chunk.places) for chunk in rows] == [1_024, 1_024, 952]
 
 
 def test_nothing_there(tmp_path: Path) -> None:

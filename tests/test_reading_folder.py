@@ -10,6 +10,8 @@ from conftest import tree
 
 from tolman.corpus.reading import read_corpus
 from tolman.errors import MissingExtra, SourceError
+from tolman.space.description import FILE
+from tolman.space.staging import IDENTITY, LOCK
 
 HTML = """<html><head><title>Returns &amp; refunds</title><style>p {}</style></head><body><nav>Home</nav>
 <h1>Big</h1><p>You may <b>send</b> it back<br>within 14 days.</p><ul><li>one</li><li>two</li></ul><script>x()</script>
@@ -90,6 +92,58 @@ def test_damaged_files_are_left_out_and_noted(folder: Path) -> None:
     assert logging.getLogger("pypdf").level == level
 
 
+PAGES = {
+    "cp1252": "Die Größe stimmt nicht, schöne Grüße",
+    "cp1251": "Посылка не пришла",
+    "koi8-r": "Посылка не пришла",
+    "iso8859-7": "Το δέμα δεν έφτασε",
+    "cp1250": "Kdy dostanu odpověď? Chtěl bych vrátit peníze, protože lampa byla rozbitá.",
+    "cp1254": "Sipariş verdiğim lamba kırık çıktı",
+    "gbk": "包裹没有到,没有人回答我的问题",
+    "euc-kr": "소포가 도착하지 않았고 아무도 대답하지 않습니다",
+}
+
+
+@pytest.mark.parametrize("charset", PAGES)
+def test_a_page_is_read_in_the_encoding_it_names(charset: str, tmp_path: Path) -> None:
+    for name, head in (
+        ("a.html", f'<meta charset="{charset}">'),
+        ("b.htm", f'<?xml version="1.0" encoding="{charset}"?>'),
+    ):
+        (tmp_path / name).write_bytes(f"{head}<title>{name}</title><p>{PAGES[charset]}".encode(charset))
+    assert [document.text for document in read_corpus(tmp_path)] == [PAGES[charset]] * 2
+
+
+@pytest.mark.parametrize("charset", PAGES)
+def test_a_page_that_names_no_encoding_is_western_or_refused(charset: str, tmp_path: Path) -> None:
+    markup = '<div class="article"><a href="/about.html">' * 9  # must not thin the evidence
+    (tmp_path / "a.html").write_bytes(f"{markup}<p>{PAGES[charset]}".encode(charset))
+    if charset == "cp1252":
+        corpus = read_corpus(tmp_path)
+        assert corpus[0].text == PAGES[charset]
+        assert "a.html isn't UTF-8: read as Windows-1252" in corpus.report.notes
+    else:
+        with pytest.raises(SourceError, match=r"a\.html is neither UTF-8 nor Windows-1252"):
+            read_corpus(tmp_path)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "undefined", "hex", "no-such"])
+def test_a_page_that_is_not_in_the_encoding_it_names(charset: str, tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(f'<meta charset="{charset}"><p>Größe'.encode("cp1252"))
+    with pytest.raises(SourceError, match=f"says it is in {charset}, and isn't"):
+        read_corpus(tmp_path)
+
+
+def test_notes_of_many_pages_are_summed_up(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / f"{number}.html").write_bytes(f"<p>Größe {number}".encode("cp1252"))
+    notes = read_corpus(tmp_path).report.notes
+    assert notes == (
+        *(f"{n}.html isn't UTF-8: read as Windows-1252" for n in range(5)),
+        "the like was noted of 4 more files",
+    )
+
+
 def test_nothing_but_damaged_files(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"no")
     with pytest.raises(
@@ -104,6 +158,28 @@ def test_a_folder_without_documents(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("{}")
     with pytest.raises(SourceError, match=r"it holds .jsonl \(1\); name a single file"):
         read_corpus(tmp_path)
+
+
+def test_latent_spaces_below_a_folder_are_passed_over(folder: Path) -> None:
+    for marker in (FILE, IDENTITY, LOCK):
+        inside = folder / f"deep/{marker}.space/encoder"
+        inside.mkdir(parents=True)
+        (inside.parent / marker).touch()
+        (inside.parent / "card.md").write_text("# A card\n\nBody.")
+        (inside / "vocab.txt").write_text("[PAD]")
+    corpus = read_corpus(folder)
+    assert len(corpus) == 6
+    assert f"left out a latent space: {folder / 'deep' / FILE}.space" in corpus.report.notes
+    with pytest.raises(SourceError, match=r"space.json.space is a latent space, not a folder of texts"):
+        read_corpus(folder / f"deep/{FILE}.space")
+
+
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_an_empty_path_is_not_the_folder_one_is_in(nothing: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(SourceError, match="got an empty one"):
+        read_corpus(nothing)
+    assert len(read_corpus(".")) == 6
 
 
 def test_a_single_page_is_a_corpus_of_one(folder: Path) -> None:

@@ -63,7 +63,13 @@ def test_one_module_of_the_standard_library() -> None:
     assert {"json", "json.dumps", "json.decoder.JSONDecoder.decode"} <= set(titles)
 
 
-@pytest.mark.parametrize("name", ["no_such_package_anywhere", "scikit-learn", "", "json.nothing"])
+@pytest.mark.parametrize("module", ["os", "abc", "textwrap"])
+def test_a_module_in_one_file_frozen_or_not(module: str) -> None:
+    corpus = read_corpus(f"python:{module}")
+    assert {document.metadata["module"] for document in corpus} == {module}
+
+
+@pytest.mark.parametrize("name", ["no_such_package_anywhere", "scikit-learn", "", "json.nothing", "sys"])
 def test_what_is_not_installed(name: str) -> None:
     with pytest.raises(SourceError):
         read_corpus(f"python:{name}")

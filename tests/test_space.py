@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tiny import tiny_corpus, tiny_document, tiny_encoder
 
+from tolman.corpus import corpus
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
 from tolman.encoding import encode_documents
@@ -130,6 +131,27 @@ def test_add_adds_updates_and_leaves_what_is_the_same(path: Path, monkeypatch: p
     np.testing.assert_array_equal(
         opened.vectors()[opened.store.positions(["d99"])[0]], ENCODER.encode([tiny_document(99).content])[0]
     )
+
+
+def test_adding_part_by_part_is_adding_at_once(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    twin = Document("a", "The glacier sang of engines.", metadata={"year": 1, "shop": "s"})
+    open_space(path).add(Corpus.from_documents([replace(twin, id=name) for name in "abc"]))
+    shutil.copytree(path, tmp_path / "parts.space")
+    changed = replace(twin, id="b", text="The violin melted.")
+    source = Corpus.from_documents(
+        [tiny_document(3), changed, *(tiny_document(n, changed="Now ") for n in range(30, 50))]
+    )
+    opened = open_space(path)
+    report = opened.add(source)
+    monkeypatch.setattr(corpus, "SLICE_BYTES", 400)
+    sizes: list[int] = []
+    encode = space.as_rows
+    monkeypatch.setattr(space, "as_rows", lambda *given: (sizes.append(len(given[1])), encode(*given))[1])
+    parts = open_space(tmp_path / "parts.space")
+    assert parts.add(source) == report == space.AddReport(added=10, updated=11, unchanged=1)
+    assert (max(sizes), sum(sizes)) == (2, 21)
+    assert parts.version == opened.version
+    assert parts.table().sort_by("id").equals(opened.table().sort_by("id"))
 
 
 def test_changed_metadata_is_an_update(path: Path) -> None:

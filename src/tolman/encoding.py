@@ -4,7 +4,6 @@ Legend for shapes:
     N  documents     P  passages of the documents that were cut     D  dimensions
 """
 
-import gzip
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,14 +13,16 @@ from hashlib import sha256
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tolman.corpus.passages import split_passages
+from tolman.corpus.readers.jsonl import read_objects
+from tolman.corpus.readers.lines import read_lines
 from tolman.errors import SourceError, StorageError
-from tolman.models.encoder import Encoder, Floats, Role
+from tolman.models.encoder import Encoder, Floats, Role, require_texts
 from tolman.progress import Progress, Silent
 
 Span: TypeAlias = tuple[int, int]
@@ -72,8 +73,11 @@ def encode_documents(encoder: Encoder, contents: Sequence[str], progress: Progre
         encoder: of D dimensions.
         contents: what each document says, title included (`Document.content`).
         progress: is told of every document that is done; the stage is the caller's.
+
+    Raises:
+        TolmanError: `contents` is no list of texts.
     """
-    progress = progress or Silent()
+    progress, contents = progress or Silent(), require_texts(contents)
     done: list[EncodedDocuments] = []
     rows = 0
     for window in _windowed(contents):
@@ -99,7 +103,8 @@ def encode_file(
 
     Args:
         encoder: of D dimensions.
-        source: .txt with one text a line, or .jsonl with "text" (and "title"); either also .gz.
+        source: .txt with one text a line, or .jsonl with "text" (and "title"); either also .gz. Encodings and limits
+            are those of `read_corpus`.
         out: the array to write.
         role: whether the texts are documents or queries.
         progress: is told of every text that is done.
@@ -110,10 +115,15 @@ def encode_file(
     Raises:
         SourceError: the source can't be read, or a line of it; nothing is written.
         StorageError: the disk refuses.
+        TolmanError: there is no such role.
     """
     progress = progress or Silent()
+    require_texts([], role)
     source, out = Path(source), Path(out)
-    rows, digest = _survey(source)
+    notes: list[str] = []
+    rows, digest = _survey(source, notes)
+    for note in notes:
+        progress.say(note)
     run = _Run(input=digest, encoder=encoder.fingerprint, role=role, rows=rows, dim=encoder.dim)
     progress.start("encode", rows)
     try:
@@ -121,7 +131,7 @@ def encode_file(
             if growing.done:
                 progress.say(f"going on after {growing.done:,} of {rows:,} texts")
                 progress.advance(growing.done)
-            for texts in _windowed(islice(_read_texts(source), growing.done, None)):
+            for texts in _windowed(islice(_read_texts(source, []), growing.done, None)):
                 growing.append(_encode_texts(encoder, texts, role))
                 progress.advance(len(texts))
         growing.finish()
@@ -186,10 +196,10 @@ def _windowed(texts: Iterable[str]) -> Iterator[list[str]]:
 # Files of texts
 
 
-def _survey(source: Path) -> tuple[int, str]:
+def _survey(source: Path, notes: list[str]) -> tuple[int, str]:
     """How many texts a file holds, and the sha256 of them; every line is read, so that a bad one is found at once."""
     rows, digest = 0, sha256()
-    for text in _read_texts(source):
+    for text in _read_texts(source, notes):
         rows += 1
         digest.update(f"{len(text)} {text}".encode("utf-8", "surrogatepass"))
     if not rows:
@@ -197,37 +207,20 @@ def _survey(source: Path) -> tuple[int, str]:
     return rows, digest.hexdigest()
 
 
-def _read_texts(source: Path) -> Iterator[str]:
-    kind = Path(source.name.removesuffix(".gz")).suffix
-    if kind not in (".txt", ".jsonl"):
+def _read_texts(source: Path, notes: list[str]) -> Iterator[str]:
+    name = source.name.lower().removesuffix(".gz")
+    if name.endswith(".txt"):
+        yield from (line.rstrip("\r\n") for _, line in read_lines(source, notes))
+    elif name.endswith((".jsonl", ".ndjson")):
+        yield from (_text_of(row, f"{source} line {number}") for number, row, _ in read_objects(source, notes))
+    else:
         raise SourceError(f"expected a .txt or .jsonl file (or .gz of one), got {source}")
-    try:
-        with _open(source) as lines:
-            for number, line in enumerate(lines, 1):
-                if kind == ".txt":
-                    yield line.rstrip("\r\n")
-                elif line.strip():
-                    yield _text_of(line, f"{source}, line {number}")
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{source} isn't UTF-8 text: {error}") from error
-    except (OSError, EOFError) as error:
-        raise SourceError(f"can't read {source}: {error}") from error
 
 
-def _open(source: Path) -> IO[str]:
-    if source.suffix == ".gz":
-        return gzip.open(source, "rt", encoding="utf-8-sig", newline="\n")
-    return source.open(encoding="utf-8-sig", newline="\n")
-
-
-def _text_of(line: str, where: str) -> str:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise SourceError(f"{where}: expected a JSON object, got {error}") from error
-    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+def _text_of(row: dict[str, Any], where: str) -> str:
+    title, text = row.get("title"), row.get("text")
+    if not isinstance(text, str):
         raise SourceError(f'{where}: expected an object whose "text" is a string')
-    title, text = row.get("title"), row["text"]
     content = f"{title}\n{text}" if isinstance(title, str) and title else text
     return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # JSON can hold halves of characters
 

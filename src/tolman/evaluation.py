@@ -1,13 +1,17 @@
 """How well a space answers questions whose answers are known (queries and judgments in the layout of BEIR)."""
 
-import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from tolman.corpus.cleaning import drop_surrogates
+from tolman.corpus.readers.jsonl import read_objects
+from tolman.corpus.readers.lines import read_lines
 from tolman.errors import SourceError
 from tolman.metrics import bootstrap_interval, ndcg, recall, reciprocal_rank
+from tolman.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from tolman.space.space import LatentSpace
@@ -59,7 +63,12 @@ class Evaluation:
         return asdict(self)
 
 
-def evaluate(space: "LatentSpace", queries: Queries | str | Path, qrels: Judgments | str | Path) -> Evaluation:
+def evaluate(
+    space: "LatentSpace",
+    queries: Queries | str | Path,
+    qrels: Judgments | str | Path,
+    progress: Progress | None = None,
+) -> Evaluation:
     """Ask `space` every judged query in every mode and score the rankings.
 
     Args:
@@ -67,12 +76,13 @@ def evaluate(space: "LatentSpace", queries: Queries | str | Path, qrels: Judgmen
         queries: text of each query id, or a .jsonl file of `_id` and `text`.
         qrels: judgment of each document id for each query id (above 0: relevant), or a .tsv file of query id,
             document id and judgment, with or without a header.
+        progress: is told what was noticed about the files.
 
     Raises:
         SourceError: a file can't be read, a judged query has no text, or nothing judged relevant is in the space.
     """
-    texts = queries if isinstance(queries, Mapping) else read_queries(Path(queries))
-    judged = qrels if isinstance(qrels, Mapping) else read_qrels(Path(qrels))
+    texts = queries if isinstance(queries, Mapping) else read_queries(Path(queries), progress)
+    judged = qrels if isinstance(qrels, Mapping) else read_qrels(Path(qrels), progress)
     judged = {query: gains for query, gains in judged.items() if any(gain > 0 for gain in gains.values())}
     _require_texts(texts, judged)
     kept = _kept_ids(space)
@@ -100,65 +110,76 @@ def score_rankings(rankings: Sequence[Sequence[str]], gains: Sequence[Mapping[st
     )
 
 
-def read_queries(path: Path) -> dict[str, str]:
-    """The text of each query id in a .jsonl file, in its order.
+def read_queries(path: Path, progress: Progress | None = None) -> dict[str, str]:
+    """The text of each query id in a .jsonl file (also .gz), in its order.
+
+    Args:
+        path: the file. Encodings and limits are those of `read_corpus`.
+        progress: is told what was noticed about the file.
 
     Raises:
-        SourceError: no such file, not JSON, or a line without `_id` and `text`; says which line.
+        SourceError: it can't be read, or a line has no `_id`, no `text` with anything in it, or another text for an
+            `_id` that was there before; says which line.
     """
     queries: dict[str, str] = {}
-    for number, line in _lines(path):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise SourceError(f"{path}, line {number}: invalid JSON ({error.msg})") from None
-        name, text = (row.get("_id"), row.get("text")) if isinstance(row, dict) else (None, None)
+    notes: list[str] = []
+    for number, row, _ in read_objects(path, notes):
+        name, text = row.get("_id"), row.get("text")
         if not isinstance(name, str | int) or not isinstance(text, str):
-            raise SourceError(f'{path}, line {number}: expected {{"_id": ..., "text": ...}}, got {line.strip()[:60]}')
-        queries[str(name)] = text
+            raise SourceError(f'{path} line {number}: expected {{"_id": ..., "text": ...}}, got {str(row)[:60]}')
+        name, text = drop_surrogates(str(name)), drop_surrogates(text)
+        if not text.strip():
+            raise SourceError(f"{path} line {number}: the query {name!r} is empty")
+        if queries.setdefault(name, text) != text:
+            raise SourceError(f"{path} line {number}: the query {name!r} was there before with another text")
+    _say(notes, progress)
     if not queries:
         raise SourceError(f"{path} holds no query")
     return queries
 
 
-def read_qrels(path: Path) -> dict[str, dict[str, float]]:
-    """The judgments in a .tsv file of query id, document id, judgment; a header is skipped.
+def read_qrels(path: Path, progress: Progress | None = None) -> dict[str, dict[str, float]]:
+    """The judgments in a .tsv file (also .gz) of query id, document id, judgment; a header is skipped.
+
+    Args:
+        path: the file. Encodings and limits are those of `read_corpus`.
+        progress: is told what was noticed about the file.
 
     Raises:
-        SourceError: no such file, or a line that isn't three columns ending in a number; says which line.
+        SourceError: it can't be read, or a line isn't three columns ending in a number; says which line.
     """
     judged: dict[str, dict[str, float]] = {}
-    for number, line in _lines(path):
+    notes: list[str] = []
+    for number, line in _filled_lines(path, notes):
         columns = line.rstrip("\r\n").split("\t")
         if len(columns) == 3 and _is_number(columns[2]):
             judged.setdefault(columns[0], {})[columns[1]] = float(columns[2])
         elif number > 1 or len(columns) != 3:
             raise SourceError(
-                f"{path}, line {number}: expected query id, document id and a number, separated by tabs; "
+                f"{path} line {number}: expected query id, document id and a number, separated by tabs; "
                 f"got {line.strip()[:60]}"
             )
+    _say(notes, progress)
     if not judged:
         raise SourceError(f"{path} holds no judgment")
     return judged
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _filled_lines(path: Path, notes: list[str]) -> Iterator[tuple[int, str]]:
     """Each line that isn't blank, with its number from 1."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
-    except OSError as error:
-        raise SourceError(f"can't read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SourceError(f"can't read {path}: it isn't UTF-8 text") from None
+    return ((number, line) for number, line in read_lines(path, notes) if not line.isspace())
+
+
+def _say(notes: Sequence[str], progress: Progress | None) -> None:
+    for note in notes:
+        (progress or Silent()).say(note)
 
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def _require_texts(texts: Queries, judged: Judgments) -> None:

@@ -91,8 +91,7 @@ def learn(
     plan = Plan.parse(base, objectives, size)
     require_place(path)
     with Meter() as meter:
-        if not isinstance(source, Corpus):
-            source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
+        source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
         if len(source) < _FEWEST_DOCUMENTS:
             raise SourceError(
                 f"learning needs at least {_FEWEST_DOCUMENTS} different documents, "

@@ -7,6 +7,7 @@ import click
 
 from tolman.cli.parameters import PATH, json_option, space_argument
 from tolman.cli.printing import print_columns, print_json
+from tolman.cli.watching import progress_on_stderr
 
 if TYPE_CHECKING:
     from tolman.evaluation import Estimate
@@ -29,7 +30,8 @@ def evaluate(space: Path, *, queries: Path, qrels: Path, json: bool) -> None:
     from tolman.evaluation import evaluate as evaluate_space
     from tolman.space.space import open_space
 
-    found = evaluate_space(open_space(space), queries, qrels)
+    with progress_on_stderr() as progress:
+        found = evaluate_space(open_space(space), queries, qrels, progress)
     if json:
         print_json(found.to_json())
         return

@@ -12,6 +12,7 @@ import click
 
 from tolman.cli.parameters import PATH, json_option, space_argument
 from tolman.cli.printing import print_json
+from tolman.cli.watching import progress_on_stderr
 
 if TYPE_CHECKING:
     from tolman.search import Hit, Mode, SearchResult
@@ -65,7 +66,8 @@ def search(
     elif queries is not None:
         from tolman.evaluation import read_queries
 
-        asked = read_queries(queries)
+        with progress_on_stderr() as progress:
+            asked = read_queries(queries, progress)
         results = opened.search_many(list(asked.values()), k, mode=mode, where=where)
         print_answers(asked, results, json=json)
 

@@ -112,6 +112,10 @@ class CorpusBuilder:
     def finish(self, columns: Mapping[str, str] | None = None, notes: Sequence[str] = ()) -> Corpus:
         """The corpus.
 
+        Args:
+            columns: of the source, by role.
+            notes: what its reader had to say; what became of the rows is put behind.
+
         Raises:
             SourceError: an id is repeated with another title or text.
             StorageError: the disk refused.
@@ -125,15 +129,18 @@ class CorpusBuilder:
         table = table if table.num_columns else pa.schema(TEXT_FIELDS[:4]).empty_table()
         table = table.add_column(4, TEXT_FIELDS[4], _lists(merged, np.flatnonzero(kept_N)))
         fingerprint = hashlib.sha256(np.stack([ids_N, texts_N], 1)[kept_N].tobytes()).hexdigest()
-        duplicates = int((~kept_N).sum())
-        report = CorpusReport(self.source, self.read, self.empty, duplicates, dict(columns or {}), tuple(notes))
+        duplicates, columns = int((~kept_N).sum()), dict(columns or {})
+        notes = (*notes, *self._notes(columns, duplicates))
+        report = CorpusReport(self.source, self.read, self.empty, duplicates, columns, notes)
         return Corpus(table, fingerprint, report, self._spool)
 
-    def notes(self, columns: Mapping[str, str]) -> list[str]:
-        """What became of the rows so far, as far as it is worth a line."""
+    def _notes(self, columns: Mapping[str, str], duplicates: int) -> list[str]:
+        """What became of the rows, as far as it is worth a line."""
         notes = [f"{self.empty:,} of {self.read:,} documents have no text and are left out"] if self.empty else []
         if "id" in columns and self.without_id:
             notes.append(f"{self.without_id:,} documents have no id of their own: theirs is a digest of their text")
+        if duplicates:
+            notes.append(f"{duplicates:,} of {self.read:,} documents are exact duplicates and are merged")
         return notes
 
     def discard(self) -> None:

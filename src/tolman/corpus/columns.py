@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tolman.corpus.metadata import typed
+from tolman.corpus.metadata import as_text, typed
 from tolman.corpus.readers.source import Column, Rows, Source
 from tolman.errors import SourceError
 
@@ -24,21 +24,39 @@ _USUAL = {
 _ALWAYS_ID = ("id", "_id")
 _ORDER = ("id", "label", "text", "title")
 _LONGEST_SHOWN = 30
+_MOST_HEAD_CHUNKS = 32  # that named columns are looked for in, where rows differ
 
 
-def settle_roles(source: Source, first: Rows, named: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
+def head_of(source: Source, named: Mapping[str, str | None]) -> list[Rows]:
+    """The first chunk of rows, and as many more as it takes until each named column was seen; taken out of `source`."""
+    missing = {column for column in named.values() if column is not None}
+    head: list[Rows] = []
+    for rows in source.rows:
+        head.append(rows)
+        missing -= rows.columns.keys()
+        if not missing or not source.ragged or len(head) == _MOST_HEAD_CHUNKS:
+            break
+    return head
+
+
+def settle_roles(
+    source: Source, head: Sequence[Rows], named: Mapping[str, str | None]
+) -> tuple[dict[str, str], list[str]]:
     """Role -> column, and a note for each guess.
 
     Args:
         source: what is read; roles its reader knows aren't guessed.
-        first: its first rows.
+        head: its first rows, from `head_of`. Guesses are made from the first chunk.
         named: role -> column the caller wants, or None.
 
     Raises:
         SourceError: a named column isn't there or is named twice, or there is no text.
     """
     roles = {role: column for role, column in named.items() if column is not None}
-    _refuse_wrong_names(source, first, roles)
+    if not head:
+        return {}, []
+    _refuse_wrong_names(source, head, roles)
+    first = head[0]
     if source.roles:
         return {**source.roles, **roles}, []
     notes = []
@@ -46,7 +64,9 @@ def settle_roles(source: Source, first: Rows, named: Mapping[str, str | None]) -
         if role in roles:
             continue
         free = {name: values for name, values in first.columns.items() if name not in roles.values()}
-        guess = _usual_column(role, free) or (_longest_text(free, source.spelled) if role == "text" else None)
+        guess = _usual_column(role, free)
+        if role == "text":  # an empty column of text is better than none: later rows may fill it, or all are empty
+            guess = guess or _longest_text(free, source.spelled) or _usual_column(role, free, empty=True)
         if guess is not None:
             roles[role] = guess
             notes.append(f"{role} is column {guess!r} (guessed)")
@@ -55,24 +75,35 @@ def settle_roles(source: Source, first: Rows, named: Mapping[str, str | None]) -
     return {role: roles[role] for role in ROLES if role in roles}, notes
 
 
-def _refuse_wrong_names(source: Source, first: Rows, roles: Mapping[str, str]) -> None:
+def _refuse_wrong_names(source: Source, head: Sequence[Rows], roles: Mapping[str, str]) -> None:
+    seen = {name: values for rows in reversed(head) for name, values in rows.columns.items()}
     for role, column in roles.items():
-        if column not in first.columns:
-            raise SourceError(
-                f"{source.name} has no column {column!r} for the {role}: there are {_shown(first.columns)}"
-            )
+        if column not in seen:
+            rows = sum(len(rows.places) for rows in head)
+            where = f" in its first {rows:,} rows" if len(head) == _MOST_HEAD_CHUNKS else ""
+            raise SourceError(f"{source.name} has no column {column!r} for the {role}{where}: there are {_shown(seen)}")
         other = next((other for other, taken in roles.items() if taken == column and other != role), None)
         if other:
             raise SourceError(f"column {column!r} was named for both {role} and {other}: name two columns")
 
 
-def _usual_column(role: str, columns: Mapping[str, Column]) -> str | None:
+def _usual_column(role: str, columns: Mapping[str, Column], *, empty: bool = False) -> str | None:
     by_lower = {name.strip().lower(): name for name in columns}
     for usual in _USUAL[role]:
         name = by_lower.get(usual)
-        if name is not None and _fits(role, usual, columns[name]):
+        if name is not None and (_is_empty(columns[name]) if empty else _fits(role, usual, columns[name])):
             return name
     return None
+
+
+def usual_role(column: str) -> str | None:
+    """The role that a column of this name usually plays."""
+    return next((role for role in _ORDER if column.strip().lower() in _USUAL[role]), None)
+
+
+def _is_empty(values: Column) -> bool:
+    cells = values.to_pylist() if isinstance(values, pa.Array) else values
+    return not any((as_text(cell) or "").strip() for cell in cells)
 
 
 def _fits(role: str, usual: str, values: Column) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,6 +17,10 @@ TEXT_FIELDS = (
     pa.field("label", pa.string()),
     pa.field("duplicate_ids", pa.list_(pa.string())),
 )
+
+
+SLICE_BYTES = 32 * 2**20
+"""Text that is worked on at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,9 @@ class Corpus:
             yield from _documents(batch)
 
     def batches(self, rows: int = 4_096) -> Iterator[pa.RecordBatch]:
-        """The table in order, `rows` at a time (the last has fewer)."""
-        for start in range(0, len(self), rows):
-            yield self.table.slice(start, rows).combine_chunks().to_batches()[0]
+        """The table in order, `rows` at a time, fewer where texts are long."""
+        for part in slices(self.table, rows):
+            yield part.combine_chunks().to_batches()[0]
 
     def titles(self) -> list[str]:
         """All titles, "" where there is none."""
@@ -106,6 +111,17 @@ class Corpus:
     def metadata_columns(self) -> tuple[str, ...]:
         """Names of the columns that came with the documents beside id, title, text and label."""
         return tuple(self.table.schema.names[len(TEXT_FIELDS) :])
+
+
+def slices(table: pa.Table, rows: int) -> Iterator[pa.Table]:
+    """A table of documents in order, at most `rows` at a time, and not much text unless a single document has more."""
+    until_N = np.cumsum(pc.fill_null(pc.binary_length(table["text"]), 0).to_numpy())
+    start, before = 0, 0
+    while start < len(table):
+        full = int(np.searchsorted(until_N, before + SLICE_BYTES, "right"))
+        end = min(start + rows, max(start + 1, full))
+        yield table.slice(start, end - start)
+        start, before = end, int(until_N[end - 1])
 
 
 def _documents(rows: pa.Table | pa.RecordBatch) -> Iterator[Document]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from tolman.errors import ModelError
 from tolman.models import load_encoder
-from tolman.models.encoder import Encoder, Floats, Role, TokenStates
+from tolman.models.encoder import Encoder, Floats, Role, TokenStates, require_texts
 from tolman.models.portable import write_portable
 from tolman.storage import storing
 
@@ -66,7 +66,12 @@ class BlendedEncoder:
         return sha256(json.dumps(["tolman blended 1", parts]).encode()).hexdigest()
 
     def encode(self, texts: Sequence[str], role: Role = "document") -> Floats:
-        """Unit vectors (N, D). A part that knows no token of a text leaves the others alone in its vector."""
+        """Unit vectors (N, D). A part that knows no token of a text leaves the others alone in its vector.
+
+        Raises:
+            TolmanError: no list of texts, or no such role.
+        """
+        texts = require_texts(texts, role)
         return _join([part.encode(texts, role) for part in self.parts], self.weights)
 
     def tokens(self, text: str) -> TokenStates:

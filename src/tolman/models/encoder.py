@@ -6,16 +6,35 @@ Legend for shapes:
     T  tokens of one text
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tolman.errors import TolmanError
+
 Role: TypeAlias = Literal["document", "query"]
 Floats: TypeAlias = NDArray[np.float32]
+
+
+def require_texts(texts: Sequence[str], role: str = "document") -> list[str]:
+    """`texts` as a list, if that is what they are: a single text would be taken apart into letters.
+
+    Raises:
+        TolmanError: something else, or no such role; says what came and where.
+    """
+    if role not in get_args(Role):
+        raise TolmanError(f'a role is "document" or "query", got {role!r}')
+    if isinstance(texts, str | bytes | Mapping | Set) or not isinstance(texts, Sized):
+        raise TolmanError(f"expected a list of texts, got {type(texts).__name__}: put a single text into [brackets]")
+    listed = list(texts)
+    for place, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise TolmanError(f"expected a list of texts, got {type(text).__name__} at place {place}")
+    return listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +83,11 @@ class Encoder(Protocol):
         ...
 
     def encode(self, texts: Sequence[str], role: Role = "document") -> Floats:
-        """Unit vectors (N, D), float32, in the order of `texts`. A text without any known token gives a zero vector."""
+        """Unit vectors (N, D), float32, in the order of `texts`. A text without any known token gives a zero vector.
+
+        Raises:
+            TolmanError: `texts` is no list of texts, or there is no such role (see `require_texts`).
+        """
         ...
 
     def tokens(self, text: str) -> TokenStates:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tolman.errors import ModelError
-from tolman.models.encoder import Floats, Role, TokenStates
+from tolman.models.encoder import Floats, Role, TokenStates, require_texts
 from tolman.models.portable import write_portable
 from tolman.storage import storing
 from tolman.tokenization import WordMemory
@@ -98,7 +98,12 @@ class StaticEncoder:
         return digest.hexdigest()
 
     def encode(self, texts: Sequence[str], role: Role = "document") -> Floats:
-        """Unit vectors (N, D); a text with no known token gives zeros."""
+        """Unit vectors (N, D); a text with no known token gives zeros.
+
+        Raises:
+            TolmanError: no list of texts, or no such role.
+        """
+        texts = require_texts(texts, role)
         vectors_ND = np.zeros((len(texts), self.dim), np.float32)
         table_VD = self._wide_table if len(texts) > _FEW else self.table_VD
         for first in range(0, len(texts), _CHUNK):
@@ -109,6 +114,7 @@ class StaticEncoder:
 
     def tokens(self, text: str) -> TokenStates:
         """Unit vector of every token. A static token has the same state in every context."""
+        (text,) = require_texts([text])
         encoding = self.tokenizer.encode(text, add_special_tokens=False)
         rows_TD = self.table_VD[np.asarray(encoding.ids, np.int32)].astype(np.float32)
         norms_T1 = np.maximum(np.linalg.norm(rows_TD, axis=1, keepdims=True), 1e-12)
@@ -116,7 +122,7 @@ class StaticEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text."""
-        return [len(ids_T) for ids_T in self._token_ids(texts)]
+        return [len(ids_T) for ids_T in self._token_ids(require_texts(texts))]
 
     @cached_property
     def _token_ids(self) -> WordMemory:

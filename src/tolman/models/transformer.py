@@ -19,7 +19,7 @@ import torch
 
 from tolman.errors import ModelError
 from tolman.models.checkpoint import Checkpoint, copy_checkpoint, read_checkpoint
-from tolman.models.encoder import Floats, Role, TokenStates
+from tolman.models.encoder import Floats, Role, TokenStates, require_texts
 from tolman.models.trunk import Precision
 from tolman.storage import storing
 
@@ -113,7 +113,11 @@ class TransformerEncoder:
 
         A text longer than a sequence counts with its beginning only (`tolman.encoding` cuts documents into passages).
         An empty one has the vector of the special tokens around it.
+
+        Raises:
+            TolmanError: no list of texts, or no such role.
         """
+        texts = require_texts(texts, role)
         prompt = self.prompts.get(role, "")
         prompt_length = len(self._before) + len(self._ids([prompt])[0]) if prompt else 0
         vectors_ND = np.zeros((len(texts), self.dim), dtype=np.float32)
@@ -131,6 +135,7 @@ class TransformerEncoder:
 
         A text longer than one sequence is computed in several, each without sight of the others.
         """
+        (text,) = require_texts([text])
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         room = self._room()
         sequences = [self._around(encoding.ids[start : start + room]) for start in range(0, len(encoding.ids), room)]
@@ -142,7 +147,7 @@ class TransformerEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has, special tokens not counted, before any truncation."""
-        counts = []
+        counts, texts = [], require_texts(texts)
         for start, end in windows(texts):
             pieces = [list(_pieces(text)) for text in texts[start:end]]
             lengths = iter([len(ids) for ids in self._ids([piece for text in pieces for piece in text])])

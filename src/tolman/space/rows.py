@@ -22,6 +22,7 @@ from tolman.errors import SourceError
 from tolman.models.encoder import Encoder
 from tolman.space.store import FULLTEXT, PASSAGES, SPANS, VECTOR, DocumentStore
 
+NAMES = ("id", "duplicate_ids")
 DERIVED_COLUMNS = (FULLTEXT, VECTOR, SPANS, PASSAGES)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
+from tolman.corpus.corpus import slices
 from tolman.corpus.document import Document
 from tolman.errors import QueryError, SourceError, SpaceError, SpaceMismatch, StorageError
 from tolman.models import load_encoder
@@ -27,7 +28,7 @@ from tolman.progress import Progress, Silent
 from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, is_space, now
 from tolman.space.index import ADDING, DenseIndex
 from tolman.space.language import guess_language
-from tolman.space.rows import Holdings, as_rows, conform
+from tolman.space.rows import NAMES, Holdings, as_rows, conform
 from tolman.space.seal import digests, verify
 from tolman.space.staging import Staging
 from tolman.space.store import VECTOR, DocumentStore, SpaceVersion, document_schema
@@ -318,44 +319,55 @@ class LatentSpace:
             source = LatentSpace.open(Path(source).expanduser())
         if isinstance(source, LatentSpace):
             return self._add_space(source)
-        from tolman.corpus.corpus import Corpus
         from tolman.corpus.reading import read_corpus
 
-        if not isinstance(source, Corpus):
-            source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
+        source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
         self.verify()
         documents, ignored = conform(source.table, self.store.schema)
         if ignored:
             progress.say(f"left out columns that {self.path} doesn't have: {', '.join(ignored)}")
-        return self._merge(
-            documents, ignored, lambda changed, shared: self._encode_and_upsert(changed, shared, progress)
-        )
+        return self._merge(documents, ignored, lambda part: as_rows(self.encoder, part, self.store.schema), progress)
 
     def _add_space(self, other: "LatentSpace") -> AddReport:
         _require_same(f"{other.path}", self.description, other.description.encoder.fingerprint)
         rows, ignored = conform(other.store.read(other.store.schema.names), self.store.schema)
-        return self._merge(
-            rows, ignored, lambda changed, shared: self.store.upsert(pa.concat_tables([changed, shared]))
-        )
+        return self._merge(rows, ignored, lambda part: part, Silent())
 
     def _merge(
-        self, documents: pa.Table, ignored: tuple[str, ...], upsert: Callable[[pa.Table, pa.Table], tuple[int, int]]
+        self,
+        documents: pa.Table,
+        ignored: tuple[str, ...],
+        complete: Callable[[pa.Table], pa.Table],
+        progress: Progress,
     ) -> AddReport:
-        """Find what is new or changed and hand it to `upsert`, with the rows that must be taken apart for it."""
+        """Find what is new or changed and upsert it, with the rows that must be taken apart for it.
+
+        `complete` gives documents all columns of the store. Documents are taken a part at a time, so that a large
+        table, mapped from disk, is never copied as a whole.
+        """
         held = Holdings(self.store)
-        unchanged_N = held.unchanged(documents)
-        changed = held.split(documents.filter(pa.array(~unchanged_N)))
-        shared = held.taken_apart(changed["id"].combine_chunks())
+        parts = [(part, held.unchanged(part)) for part in slices(documents, BATCH)]
+        names = [held.split(part.select(NAMES).filter(pa.array(~same)))["id"].combine_chunks() for part, same in parts]
+        changed = pa.concat_arrays([pa.array([], pa.string()), *names])
+        shared = held.taken_apart(changed)
         if len(changed):
-            upsert(changed, shared)
+            progress.start("encoding", len(changed))
+            fresh = (held.split(part.filter(pa.array(~same))) for part, same in parts if not same.all())
+            self._write_and_upsert(fresh, shared, complete, progress)
             self.store.repair_fulltext(self.description.corpus.language)
             self.__dict__.pop("index", None)
-        updated = int((held.rows_of(changed["id"].combine_chunks()) >= 0).sum())
-        return AddReport(len(changed) - updated, updated, int(unchanged_N.sum()), ignored)
+        updated = int((held.rows_of(changed) >= 0).sum())
+        unchanged = sum(int(same.sum()) for _, same in parts)
+        return AddReport(len(changed) - updated, updated, unchanged, ignored)
 
-    def _encode_and_upsert(self, changed: pa.Table, shared: pa.Table, progress: Progress) -> tuple[int, int]:
-        """What is encoded waits on disk, so that memory is bounded and a lost race costs no encoding."""
-        progress.start("encoding", len(changed))
+    def _write_and_upsert(
+        self,
+        parts: Iterator[pa.Table],
+        shared: pa.Table,
+        complete: Callable[[pa.Table], pa.Table],
+        progress: Progress,
+    ) -> tuple[int, int]:
+        """What is complete waits on disk, so that a lost race costs no encoding. Lance holds all of it to commit it."""
         schema, derived = self.store.schema, self.path / DERIVED
         try:
             derived.mkdir(exist_ok=True)
@@ -363,10 +375,9 @@ class LatentSpace:
                 waiting = f"{folder}/rows.arrow"
                 with pa.OSFile(waiting, "wb") as file, pa.ipc.new_file(file, schema) as out:
                     out.write_table(shared)
-                    for start in range(0, len(changed), BATCH):
-                        batch = changed.slice(start, BATCH)
-                        out.write_table(as_rows(self.encoder, batch, schema))
-                        progress.advance(len(batch))
+                    for part in parts:
+                        out.write_table(complete(part))
+                        progress.advance(len(part))
                 with pa.memory_map(waiting) as file:
                     return self.store.upsert(pa.ipc.open_file(file).read_all())
         except OSError as error:

@@ -22,14 +22,21 @@ PAGE_READERS: dict[str, Callable[[Path, list[str]], Page]] = {
 }
 _ROLES = {"text": "text", "title": "title", "id": "id"}
 _FILES_NAMED, _KINDS_NAMED = 5, 5
+# A folder with one of these is a latent space, or one in the making: its model cards and word lists are no documents.
+SPACE_FILES = frozenset(("space.json", "staging.json", "staging.lock"))
 
 
 def open_folder(folder: Path) -> Source:
     """Every file below `folder` with a known extension, in the order of their paths; hidden ones are left out.
 
-    The id is the path from `folder`, the title what the file names as such, else its name. A file that can't be read is
-    left out with a note; if none can be read that is an error.
+    The id is the path from `folder`, the title what the file names as such, else its name. Latent spaces below it, and
+    files that can't be read, are left out with a note.
+
+    Raises:
+        SourceError: the folder can't be read, is a latent space, or holds no file that can be read.
     """
+    if any((folder / name).is_file() for name in SPACE_FILES):
+        raise SourceError(f"{folder} is a latent space, not a folder of texts: name what it was learned from")
     notes: list[str] = []
     files = list(_files_below(folder, notes))
     known = [file for file in files if file.suffix.lower() in PAGE_READERS]
@@ -57,15 +64,20 @@ def _files_below(folder: Path, notes: list[str]) -> Iterator[Path]:
         notes.append(f"left out a folder that can't be read: {error.filename}")
 
     for here, inner, names in os.walk(folder, onerror=refused):
+        if not SPACE_FILES.isdisjoint(names):
+            notes.append(f"left out a latent space: {here}")
+            inner.clear()
+            continue
         inner[:] = sorted(name for name in inner if not name.startswith("."))
         yield from (Path(here, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _rows(folder: Path, files: Sequence[Path], notes: list[str]) -> Iterator[tuple[int, dict[str, str], int]]:
     refused: list[SourceError] = []
+    said: list[str] = []
     for number, file in enumerate(files, 1):
         try:
-            yield _row(folder, number, file, notes)
+            yield _row(folder, number, file, said)
         except SourceError as error:
             refused.append(error)
     if len(refused) == len(files):
@@ -73,6 +85,9 @@ def _rows(folder: Path, files: Sequence[Path], notes: list[str]) -> Iterator[tup
     notes += [f"left out: {error}" for error in refused[:_FILES_NAMED]]
     if len(refused) > _FILES_NAMED:
         notes.append(f"left out {len(refused) - _FILES_NAMED:,} more files that can't be read")
+    notes += said[:_FILES_NAMED]
+    if len(said) > _FILES_NAMED:
+        notes.append(f"the like was noted of {len(said) - _FILES_NAMED:,} more files")
 
 
 def _row(folder: Path, number: int, file: Path, notes: list[str]) -> tuple[int, dict[str, str], int]:

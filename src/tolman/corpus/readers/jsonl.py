@@ -13,10 +13,15 @@ from tolman.errors import SourceError
 def open_jsonl(path: Path) -> Source:
     """Objects, one a line; empty lines are passed over."""
     notes: list[str] = []
-    return Source(str(path), by_column(_objects(path, notes)), "line", notes=notes)
+    return Source(str(path), by_column(read_objects(path, notes)), "line", ragged=True, notes=notes)
 
 
-def _objects(path: Path, notes: list[str]) -> Iterator[tuple[int, dict[str, Any], int]]:
+def read_objects(path: Path, notes: list[str]) -> Iterator[tuple[int, dict[str, Any], int]]:
+    """(line number from 1, object, characters) of each line that isn't empty.
+
+    Raises:
+        SourceError: what `read_lines` refuses, or a line that holds no JSON object.
+    """
     for number, line in read_lines(path, notes):
         if line.isspace():
             continue

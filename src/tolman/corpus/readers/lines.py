@@ -1,18 +1,18 @@
 """Bytes of a file to lines of text: decompressed, decoded, bounded.
 
-Encodings: UTF-8 with or without a byte order mark, UTF-16 and UTF-32 with one; a file that is none of these but clearly
-text in a western single-byte encoding is read as Windows-1252, and a note says so. A file that mixes two, or is no
-text, is refused with the line.
+Encodings: UTF-8 with or without a byte order mark, UTF-16 and UTF-32 with one; a file that is none of these but text in
+a western language is read as Windows-1252, and a note says so. A file in another encoding, one that mixes two, or no
+text at all is refused, with the line where there is one.
 """
 
 import codecs
 import gzip
-import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from tolman.corpus.readers.western import WESTERN, WesternText
 from tolman.errors import SourceError
 
 # A line longer than this is no line of documents.
@@ -28,11 +28,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# Words of single-byte text are mostly ASCII. Other encodings of other scripts hardly use it.
-_MOST_FOREIGN = 0.4
-# Nor do western words hold signs like ¿ or ³ between letters, where central European encodings have letters.
-_ODD = re.compile(r"(?<=[^\W\d_])[\u00a1-\u00b6\u00b8-\u00bf×÷](?=[^\W\d_])")
-_MOST_ODD = 0.05
+_ENOUGH_SPECIAL = 200  # bytes above ASCII to judge by before a file's end
 
 
 class ByteFile:
@@ -69,12 +65,16 @@ class ByteFile:
         except OSError as error:
             raise SourceError(f"can't read {self.path}: {error.strerror or error}") from None
         self._total += len(chunk)
-        if self._total > RATIO_FREE_BYTES and self._total > MOST_RATIO * max(self._raw.tell(), 1):
-            raise SourceError(
-                f"{self.path} grows more than {MOST_RATIO} times when decompressed: "
-                "if it isn't a bomb, decompress it first"
-            )
+        refuse_bomb(self.path, packed=self._raw.tell(), unpacked=self._total)
         return chunk
+
+
+def refuse_bomb(path: Path, *, packed: int, unpacked: int) -> None:
+    """Raise SourceError if so many bytes of a file can't honestly have become so many."""
+    if unpacked > RATIO_FREE_BYTES and unpacked > MOST_RATIO * max(packed, 1):
+        raise SourceError(
+            f"{path} grows more than {MOST_RATIO} times when decompressed: if it isn't a bomb, decompress it first"
+        )
 
 
 def read_lines(path: Path, notes: list[str]) -> Iterator[tuple[int, str]]:
@@ -112,7 +112,7 @@ class Decoder:
     def __init__(self, path: Path, encoding: str, notes: list[str]) -> None:
         self._path, self._encoding, self._notes = path, encoding, notes
         self._multibyte_line = 0
-        self._letters = self._foreign = self._odd = 0
+        self._western = WesternText()
 
     def decode(self, line: bytes, number: int) -> str:
         """`line` as text.
@@ -126,51 +126,51 @@ class Decoder:
             if not self._encoding.startswith(("utf-16", "utf-32")):
                 return line.decode("ascii")
         try:
-            text = line.decode("utf-8" if self._encoding == "cp1252" else self._encoding)
+            text = line.decode("utf-8" if self._encoding == WESTERN else self._encoding)
         except UnicodeDecodeError:
             return self._single_byte(line, number)
-        if self._encoding == "cp1252":
+        if self._encoding == WESTERN:
             raise self._mixed(number)
         self._multibyte_line = number
         return text
 
     def finish(self) -> None:
-        """Say which encoding it was, if it wasn't a Unicode one."""
-        if self._encoding == "cp1252":
-            self._refuse_foreign(0)
+        """Say which encoding it was, if it wasn't a Unicode one.
+
+        Raises:
+            SourceError: taken as a whole it isn't western text.
+        """
+        if self._encoding == WESTERN:
+            self._refuse_foreign()
             self._notes.append(f"{self._path.name} isn't UTF-8: read as Windows-1252")
 
     def _single_byte(self, line: bytes, number: int) -> str:
-        if self._encoding not in ("utf-8", "cp1252"):
+        if self._encoding not in ("utf-8", WESTERN):
             raise SourceError(f"{self._path} line {number} isn't {self._encoding.upper()}, as the file's start says")
         if self._multibyte_line:
             raise self._mixed(number)
-        self._encoding = "cp1252"
-        self._foreign += sum(byte > 127 for byte in line)
-        self._letters += len(line) - line.count(b" ")
-        self._refuse_foreign(200)
+        self._encoding = WESTERN
+        self._western.add(line)
+        if self._western.special > _ENOUGH_SPECIAL:
+            self._refuse_foreign()
         try:
-            text = line.decode("cp1252")
+            return line.decode(WESTERN)
         except UnicodeDecodeError:
-            raise self._unknown(number) from None
-        self._odd += len(_ODD.findall(text))
-        if self._odd > _MOST_ODD * self._foreign:
-            raise self._unknown(number)
-        return text
+            raise self._unknown(self._western.contradiction() or f"see line {number}") from None
 
-    def _refuse_foreign(self, enough: int) -> None:
-        if self._foreign > enough and self._foreign > _MOST_FOREIGN * self._letters:
-            raise self._unknown(0)
+    def _refuse_foreign(self) -> None:
+        reason = self._western.contradiction()
+        if reason:
+            raise self._unknown(reason)
 
     def _mixed(self, number: int) -> SourceError:
         return SourceError(
             f"{self._path} mixes encodings: line {number} is in another than the lines before it; convert it to UTF-8"
         )
 
-    def _unknown(self, number: int) -> SourceError:
-        where = f" (line {number})" if number else ""
+    def _unknown(self, reason: str) -> SourceError:
         return SourceError(
-            f"{self._path} is neither UTF-8 nor Windows-1252{where}: convert it, e.g. with iconv -t utf-8"
+            f"{self._path} is neither UTF-8 nor Windows-1252 ({reason}): convert it, e.g. with iconv -t utf-8"
         )
 
 

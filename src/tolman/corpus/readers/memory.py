@@ -1,14 +1,21 @@
-"""What is in memory already: texts, mappings, documents, Arrow tables and whatever speaks Arrow (pandas, polars)."""
+"""What is in memory already: texts, mappings, documents, Arrow tables and whatever speaks Arrow (pandas, polars).
+
+Legend for shapes:
+    N  rows
+"""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from tolman.corpus.document import Document
-from tolman.corpus.readers.source import CHUNK_ROWS, Rows, Source, by_column
+from tolman.corpus.readers.source import CHUNK_CHARACTERS, CHUNK_ROWS, Rows, Source, by_column
 from tolman.errors import SourceError
 
 DOCUMENT_ROLES = {"text": "text", "title": "title", "id": "id", "label": "label", "duplicate_ids": "duplicate_ids"}
@@ -45,14 +52,77 @@ def open_arrow(table: Any) -> Source:
     return Source(name, arrow_rows(reader), "row", known_roles(reader.schema))
 
 
+def collected(lazy: Any) -> Any:
+    """The data frame that a lazy frame of polars stands for.
+
+    Raises:
+        SourceError: it can't be computed.
+    """
+    try:
+        return lazy.collect()
+    except Exception as error:  # whatever its plan stumbles over
+        raise SourceError(f"the {type(lazy).__name__} can't be computed: {str(error).splitlines()[0]}") from error
+
+
 def arrow_rows(batches: Iterable[pa.RecordBatch], start: int = 1) -> Iterator[Rows]:
-    """Record batches in pieces; columns stay Arrow arrays."""
+    """Record batches in chunks that are small in rows and in bytes; columns stay Arrow arrays."""
+    gathered: list[pa.RecordBatch] = []
+    rows = size = 0
+    end: list[tuple[pa.RecordBatch | None, int]] = [(None, 0)]
+    for piece, piece_size in chain(_pieces(batches), end):
+        if gathered and (piece is None or rows + len(piece) > CHUNK_ROWS or size + piece_size > CHUNK_CHARACTERS):
+            table = pa.Table.from_batches(gathered).combine_chunks() if len(gathered) > 1 else gathered[0]
+            columns = (c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in table.columns)
+            yield Rows(dict(zip(table.schema.names, columns, strict=True)), range(start, start + rows))
+            start += rows
+            gathered, rows, size = [], 0, 0
+        if piece is not None:
+            gathered.append(piece)
+            rows, size = rows + len(piece), size + piece_size
+
+
+def row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """(N,) How much the values of each row take, those of a dictionary counted wherever they stand."""
+    sizes_N = np.zeros(len(batch), np.int64)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type) and _is_text(column.dictionary.type):
+            sizes_N += _counts(_lengths(column.dictionary).take(column.indices))
+        elif _is_text(column.type):
+            sizes_N += _counts(_lengths(column))
+        else:
+            sizes_N += column.nbytes // max(len(column), 1)
+    return sizes_N
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_string_view(kind) or types.is_binary_view(kind) or _has_length(kind))
+
+
+def _has_length(kind: pa.DataType) -> bool:
+    known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(test(kind) for test in known)
+
+
+def _lengths(values: pa.Array) -> pa.Array:
+    return pc.binary_length(values if _has_length(values.type) else values.cast(pa.large_binary()))
+
+
+def _counts(lengths: pa.Array) -> NDArray[np.int64]:
+    return np.asarray(pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False), np.int64)
+
+
+def _pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Parts of batches with their bytes: over the size of a chunk only where a single row is."""
     for batch in batches:
         for offset in range(0, len(batch), CHUNK_ROWS):
             piece = batch.slice(offset, CHUNK_ROWS)
-            columns = dict(zip(piece.schema.names, piece.columns, strict=True))
-            yield Rows(columns, range(start, start + len(piece)))
-            start += len(piece)
+            until_N = np.cumsum(row_bytes(piece))
+            start, before = 0, 0
+            while start < len(piece):
+                end = max(start + 1, int(np.searchsorted(until_N, before + CHUNK_CHARACTERS, "right")))
+                yield piece.slice(start, end - start), int(until_N[end - 1]) - before
+                start, before = end, int(until_N[end - 1])
 
 
 def _without_index(table: Any) -> pa.RecordBatchReader | None:
@@ -101,7 +171,7 @@ def _texts(items: Iterator[str | None]) -> Source:
 
 def _mappings(items: Iterator[Mapping[str, Any]]) -> Source:
     rows = ((number, row, _size(row)) for number, row in enumerate(items, 1))
-    return Source("the list of mappings", by_column(rows), "item")
+    return Source("the list of mappings", by_column(rows), "item", ragged=True)
 
 
 def _documents(items: Iterator[Document]) -> Source:

@@ -47,7 +47,7 @@ def open_python(source: str) -> Source:
     package = source.removeprefix(PREFIX)
     files = list(_stdlib_files() if package == STDLIB else _package_files(package))
     if not files:
-        raise SourceError(f"{source} has no Python files to read")
+        raise SourceError(f"{source} has no Python files to read: expected a package or module written in Python")
     notes: list[str] = []
     roles = {"text": "text", "title": "title", "id": "id"}
     return Source(source, by_column(_rows(files, notes)), "document", roles, notes=notes)
@@ -92,8 +92,9 @@ def _package_files(package: str) -> Iterator[tuple[str, Path]]:
     if spec is None:
         raise SourceError(f"no package {top!r} is installed here: expected the name that `import` uses")
     places = [Path(folder) for folder in spec.submodule_search_locations or ()]
-    if not places and not inner and spec.origin and spec.origin.endswith(".py"):
-        yield top, Path(spec.origin)
+    file = getattr(spec.loader_state, "filename", spec.origin)  # modules frozen into Python, like os, have theirs too
+    if not places and not inner and file and file.endswith(".py"):
+        yield top, Path(file)
     for place in (place.joinpath(*inner) for place in places):
         if place.is_dir():
             yield from _files_below(package, place)

@@ -9,12 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tolman.corpus.readers.lines import MOST_RATIO, RATIO_FREE_BYTES
+from tolman.corpus.readers.lines import MOST_RATIO, RATIO_FREE_BYTES, Decoder
 from tolman.corpus.readers.page import Page, read_bytes
 from tolman.errors import MissingExtra, SourceError
 
 MOST_UNPACKED_BYTES = 512 * 2**20
-_CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+_CHARSET = re.compile(rb"<(?:meta[^>]+charset|\?xml[^>]+encoding)\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+# What pages mean by these names (https://encoding.spec.whatwg.org/#names-and-labels).
+_MEANT = {
+    **{"iso-8859-1": "cp1252", "latin1": "cp1252", "ascii": "cp1252", "us-ascii": "cp1252", "iso-8859-9": "cp1254"},
+    **{"gb2312": "gb18030", "gbk": "gb18030", "euc-kr": "cp949", "shift_jis": "cp932"},
+}
 _UNREAD = "script, style, noscript, template, nav, svg, iframe"
 _BLOCKS = (
     "p, div, li, tr, section, article, header, footer, pre, blockquote, ul, ol, table, dt, dd, h1, h2, h3, h4, h5, h6"
@@ -97,18 +102,24 @@ def _refuse_bomb(path: Path, content: io.BytesIO) -> None:
 
 
 def _decoded(path: Path, notes: list[str]) -> str:
+    """A page's text: in Unicode if it is, else in the encoding it names, else in what `read_lines` takes it for."""
     content = read_bytes(path)
-    declared = _CHARSET.search(content[:4096])
     for encoding in ("utf-8-sig", "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"):
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    name = declared[1].decode() if declared else "cp1252"
+    declared = _CHARSET.search(content[:4096])
+    if not declared:
+        decoder = Decoder(path, "utf-8", notes)
+        text = "".join(decoder.decode(line, number) for number, line in enumerate(content.splitlines(True), 1))
+        decoder.finish()
+        return text
+    name = declared[1].decode().lower()
     try:
-        return content.decode(name)
-    except (LookupError, UnicodeDecodeError):
-        raise SourceError(f"{path} is neither UTF-8 nor {name}: convert it to UTF-8") from None
+        return content.decode(_MEANT.get(name, name))
+    except (LookupError, UnicodeError):
+        raise SourceError(f"{path} says it is in {name}, and isn't: convert it to UTF-8") from None
 
 
 @contextmanager

@@ -35,6 +35,7 @@ class Source:
         unit: what `Rows.places` count.
         roles: role -> column, where the reader knows; otherwise they are guessed.
         spelled: cells are text that may spell numbers.
+        ragged: later rows may bring columns that the first ones don't have.
         notes: what the reader has to say; may grow while `rows` is read.
     """
 
@@ -43,6 +44,7 @@ class Source:
     unit: str
     roles: Mapping[str, str] = field(default_factory=dict)
     spelled: bool = False
+    ragged: bool = False
     notes: list[str] = field(default_factory=list)
 
 
