@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from conftest import Cli
 
+from tolman.space.description import FORMAT
+
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -24,7 +26,7 @@ def flip(file: Path) -> None:
 
 def test_info_shows_what_the_space_is(cli: Cli, own_space: Path) -> None:
     found = json.loads(cli("info", own_space, "--json").stdout)
-    assert (found["documents"], found["damage"], found["format"]) == (298, None, 1)
+    assert (found["documents"], found["damage"], found["format"]) == (298, None, FORMAT)
     shown = cli("info", own_space).stdout
     assert "298 (learned from 298 of" in shown
     assert "damage" not in shown
