@@ -171,7 +171,8 @@ def measure(
     own = cosines(ground, made, ground.set.queries)
     ranking = HybridRanking(made.search.lexical_weight)
     hybrid = np.stack([ranking.score(c, b) for c, b in zip(own, ground.own_bm25, strict=True)])
-    area, own_refused, foreign_refused = refusal(ground, made, foreign)
+    calibrated = made.search.confidence is not None
+    area, own_refused, foreign_refused = refusal(ground, made, foreign) if calibrated else (None, None, None)
     row = {"set": ground.set.name, "base": base, "seed": seed, "dense": ground.score(own)}
     if base == "scratch":
         start = make(ground, base, "none", seed, seconds)
@@ -184,7 +185,7 @@ def measure(
         "blend": made.recipe.get("blend", {}).get("weight"),
         "knn": knn_accuracy(ground, made),
         "fit ECE": made.quality["confidence_calibration_error"],
-        "judged ECE": calibration(ground, made, seed),
+        "judged ECE": calibration(ground, made, seed) if calibrated else None,
         "refusal AUROC": area,
         "own refused": own_refused,
         "foreign refused": foreign_refused,

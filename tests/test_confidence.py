@@ -78,13 +78,13 @@ def test_nearness_is_the_mean_of_the_nearest():
 def test_one_document_near_by_accident_is_no_answer(confidence):
     cosines = np.full((1, 50), 0.1)
     cosines[0, 7] = 0.6
-    assert not confidence.of_answer(float(nearness(cosines)[0]), None, documents=DOCUMENTS)[1]
+    assert not confidence.of_answer(float(nearness(cosines)[0]), 0.0, documents=DOCUMENTS)[1]
 
 
 def test_more_cosine_is_more_confidence(confidence):
     cosines = np.linspace(0, 1, 20)
-    for lexical in (None, np.full(20, 3.0)):
-        probabilities = confidence.of_hits(cosines, lexical, words=5, documents=DOCUMENTS)
+    for lexical in (0.0, 3.0):
+        probabilities = confidence.of_hits(cosines, np.full(20, lexical), words=5, documents=DOCUMENTS)
         assert (np.diff(probabilities) >= 0).all()
         assert ((probabilities >= 0) & (probabilities <= 1)).all()
 

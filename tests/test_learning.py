@@ -7,6 +7,7 @@ import tolman
 from tolman import learning
 from tolman.errors import ModelError, SourceError, SpaceError, TolmanError
 from tolman.learning import Plan, learn
+from tolman.progress import Silent
 from tolman.space.space import LatentSpace, open_space
 
 WORDS = [
@@ -122,3 +123,25 @@ def test_dials_that_do_not_go_together(base, objectives, size):
 
 def test_the_package_learns(tmp_path: Path):
     assert tolman.learn is learn
+
+
+class Listening(Silent):
+    said = ""
+
+    def say(self, message):
+        self.said += message
+
+
+def test_questions_that_nothing_answers_give_no_confidence(tmp_path):
+    """Titles that have nothing to do with their texts."""
+    random = np.random.default_rng(0)
+    words = [f"{a}{b}" for a in "bdfgklmnprstvz" for b in ("anu", "eli", "iro", "oma", "uke")]
+    source = [
+        {"id": str(i), "title": " ".join(random.choice(words, 4)), "text": " ".join(random.choice(words, 12))}
+        for i in range(400)
+    ]
+    listener = Listening()
+    space = learn(source, tmp_path / "x.space", budget="3s", progress=listener)
+    assert space.description.search.confidence is None
+    assert "no confidence" in listener.said
+    assert space.search(words[0])[0].confidence is None

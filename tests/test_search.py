@@ -96,6 +96,19 @@ def test_a_number_of_hits_may_be_one_of_numpy(space: LatentSpace) -> None:
     assert len(space.search("refund", np.int64(3))) == 3  # type: ignore[arg-type]
 
 
+def test_every_mode_says_the_same_of_an_answer(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rehearsal = random.uniform(0, 0.5, (50, 50)) + 0.5 * np.eye(50)
+    fitted = fit_confidence(rehearsal, 10 * rehearsal, np.arange(50), np.full(50, 2), heads=50, seed=0)
+    opened = make(tmp_path, SearchSettings(lexical_weight=0.7, confidence=fitted.to_json()))
+    for query in ("refund arrived", "refund refugla", "refugla violarri"):
+        found = [opened.search(query, mode=mode) for mode in ("dense", "lexical", "hybrid")]
+        assert len({result.relevant for result in found}) == 1
+        confidences = [{hit.id: hit.confidence for hit in result} for result in found]
+        for shared in set(confidences[0]) & set(confidences[2]):
+            assert confidences[0][shared] == pytest.approx(confidences[2][shared], abs=1e-6)
+
+
 def test_a_space_without_documents_says_so(tmp_path: Path) -> None:
     space = LatentSpace.create(tmp_path / "e.space", tiny_corpus(range(2)), ENCODER)
     space.remove(space.table(["id"])["id"].to_pylist())
@@ -151,7 +164,7 @@ def test_confidence_is_that_of_the_fit(tmp_path: Path, space: LatentSpace) -> No
     )
     np.testing.assert_allclose([hit.confidence for hit in found], expected, atol=1e-4)
     for threshold, relevant in ((0.0, True), (1.1, False)):
-        settings = replace(fitted, threshold=threshold, threshold_dense=threshold).to_json()
+        settings = replace(fitted, threshold=threshold).to_json()
         opened.describe(replace(opened.description, search=SearchSettings(0.7, settings)))
         assert opened.search("refund arrived").relevant is relevant
         assert opened.search("refund arrived", mode="dense").relevant is relevant

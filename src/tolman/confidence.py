@@ -71,31 +71,21 @@ class Confidence:
     """Fitted once for a space, kept in its space.json.
 
     Attributes:
-        hit_dense, hit: P(relevant) from the cosine alone, and from cosine and BM25.
-        answer_dense, answer: P(there is an answer) from `nearness`, and from it and the best BM25.
-        threshold_dense, threshold: answerability under which nothing relevant was found.
+        hit: P(relevant) from cosine, BM25 and the words of the query.
+        answer: P(there is an answer) from `nearness` and the best BM25.
+        threshold: answerability under which nothing relevant was found.
         words: fewest and most words of the questions it was fitted on; shorter and longer queries count as these.
         calibration_error: expected calibration error of `hit` on questions that its fit had not seen.
     """
 
-    hit_dense: Logistic
     hit: Logistic
-    answer_dense: Logistic
     answer: Logistic
-    threshold_dense: float
     threshold: float
     words: tuple[int, int]
     calibration_error: float
 
     def of_ranking(
-        self,
-        cosines_M: Numbers,
-        lexical_M: Numbers | None,
-        near: float,
-        best_lexical: float,
-        *,
-        words: int,
-        documents: int,
+        self, cosines_M: Numbers, lexical_M: Numbers, near: float, best_lexical: float, *, words: int, documents: int
     ) -> tuple[Numbers, bool]:
         """Confidence of each hit of a query (M,), and whether anything relevant was found.
 
@@ -104,34 +94,26 @@ class Confidence:
         document too.
         """
         hits_M = self.of_hits(cosines_M, lexical_M, words=words, documents=documents)
-        answer, found = self.of_answer(near, None if lexical_M is None else best_lexical, documents=documents)
-        threshold = self.threshold_dense if lexical_M is None else self.threshold
-        return (hits_M if found else hits_M * 0.5 * answer / threshold), found
+        answer, found = self.of_answer(near, best_lexical, documents=documents)
+        return (hits_M if found else hits_M * 0.5 * answer / self.threshold), found
 
-    def of_hits(self, cosines_M: Numbers, lexical_M: Numbers | None, *, words: int, documents: int) -> Numbers:
+    def of_hits(self, cosines_M: Numbers, lexical_M: Numbers, *, words: int, documents: int) -> Numbers:
         """P(relevant) of each (query, document) pair (M,), taken by itself.
 
         Args:
             cosines_M: of query and document.
-            lexical_M: BM25 scores, 0 where no word is shared; None where they were not computed.
-            words: of the query.
+            lexical_M: BM25 scores, 0 where no word is shared.
+            words: of the query; fewer and more than in the fit count as the fewest and most there.
             documents: in the space, for BM25 grows with their number.
         """
-        features_MF = _features(cosines_M, lexical_M, self._words(words, len(cosines_M)), documents)
-        return (self.hit_dense if lexical_M is None else self.hit)(features_MF)
+        words_M = np.full(len(cosines_M), min(max(words, self.words[0]), self.words[1]))
+        return self.hit(_hit_features(cosines_M, lexical_M, words_M, documents))
 
-    def of_answer(self, near: float, lexical: float | None, *, documents: int) -> tuple[float, bool]:
+    def of_answer(self, near: float, lexical: float, *, documents: int) -> tuple[float, bool]:
         """P(the space holds an answer) by the `nearness` and the best BM25 of a query; whether that is enough to say
         so."""
-        fitted, threshold = (
-            (self.answer_dense, self.threshold_dense) if lexical is None else (self.answer, self.threshold)
-        )
-        features_MF = _answer_features(np.array([near]), None if lexical is None else np.array([lexical]), documents)
-        probability = float(fitted(features_MF)[0])
-        return probability, probability >= threshold
-
-    def _words(self, words: int, count: int) -> NDArray[np.int64]:
-        return np.full(count, min(max(words, self.words[0]), self.words[1]))
+        probability = float(self.answer(_answer_features(np.array([near]), np.array([lexical]), documents))[0])
+        return probability, probability >= self.threshold
 
     def to_json(self) -> dict[str, Any]:
         """For space.json."""
@@ -143,14 +125,13 @@ class Confidence:
         fitted = {name: Logistic(tuple(stored[name]["weights"]), stored[name]["bias"]) for name in _LOGISTICS}
         return cls(
             **fitted,
-            threshold_dense=stored["threshold_dense"],
             threshold=stored["threshold"],
             words=(int(stored["words"][0]), int(stored["words"][1])),
             calibration_error=stored["calibration_error"],
         )
 
 
-_LOGISTICS = ("hit_dense", "hit", "answer_dense", "answer")
+_LOGISTICS = ("hit", "answer")
 
 
 def nearness(cosines_QN: Numbers) -> Numbers:
@@ -186,25 +167,15 @@ def fit_confidence(
     far_QN = _without_neighbourhood(asked_QN, answers_Q[:heads])
     near_M = np.concatenate([nearness(asked_QN), nearness(np.where(far_QN, asked_QN, -1.0))])
     lexical_M = np.concatenate([shared_QN.max(axis=1), np.where(far_QN, shared_QN, 0.0).max(axis=1)])
-    asked_M = np.repeat([True, False], heads)
-    answer_dense, threshold_dense = _fit_answer(_answer_features(near_M, None, documents), asked_M)
-    answer, threshold = _fit_answer(_answer_features(near_M, lexical_M, documents), asked_M)
+    features_MF, answered_M = _answer_features(near_M, lexical_M, documents), np.repeat([True, False], heads)
+    answer = Logistic.fit(features_MF, answered_M)
     return Confidence(
-        pairs.fit(dense=True),
-        pairs.fit(dense=False),
-        answer_dense,
+        Logistic.fit(pairs.features, pairs.outcomes_M),
         answer,
-        threshold_dense,
-        threshold,
+        float(np.quantile(answer(features_MF[answered_M]), REFUSED_SHARE)),
         (int(words_Q.min()), int(words_Q.max())),
         pairs.calibration_error(),
     )
-
-
-def _fit_answer(features_MF: Numbers, asked_M: NDArray[np.bool_]) -> tuple[Logistic, float]:
-    """With the threshold that refuses the fixed share of the questions that have an answer."""
-    fitted = Logistic.fit(features_MF, asked_M)
-    return fitted, float(np.quantile(fitted(features_MF[asked_M]), REFUSED_SHARE))
 
 
 @dataclass(frozen=True)
@@ -240,15 +211,13 @@ class _Pairs:
             documents,
         )
 
-    def features(self, *, dense: bool) -> Numbers:
-        return _features(self.cosines_M, None if dense else self.lexical_M, self.words_M, self.documents)
-
-    def fit(self, *, dense: bool) -> Logistic:
-        return Logistic.fit(self.features(dense=dense), self.outcomes_M)
+    @property
+    def features(self) -> Numbers:
+        return _hit_features(self.cosines_M, self.lexical_M, self.words_M, self.documents)
 
     def calibration_error(self) -> float:
         """Of fits that had seen no question of the document, right and random pairs equally often."""
-        features_MF, promised_M = self.features(dense=False), np.zeros(len(self.outcomes_M))
+        features_MF, promised_M = self.features, np.zeros(len(self.outcomes_M))
         for fold in range(_FOLDS):
             held_M = self.documents_M % _FOLDS == fold
             promised_M[held_M] = Logistic.fit(features_MF[~held_M], self.outcomes_M[~held_M])(features_MF[held_M])
@@ -257,18 +226,14 @@ class _Pairs:
         return expected_calibration_error(promised_M[balanced_M], self.outcomes_M[balanced_M])
 
 
-def _features(cosines_M: Numbers, lexical_M: Numbers | None, words_M: NDArray[Any], documents: int) -> Numbers:
-    """Cosine and length of the query; or cosine, BM25 a word (how much of the query is covered), and its logarithm."""
-    if lexical_M is None:
-        return np.stack([cosines_M, np.log1p(words_M)], axis=1)
+def _hit_features(cosines_M: Numbers, lexical_M: Numbers, words_M: NDArray[Any], documents: int) -> Numbers:
+    """Cosine, BM25 a word (how much of the query is covered), and its logarithm."""
     scaled_M = _scaled(lexical_M, documents)
     return np.stack([cosines_M, scaled_M / np.maximum(words_M, 1), np.log1p(scaled_M)], axis=1)
 
 
-def _answer_features(near_M: Numbers, lexical_M: Numbers | None, documents: int) -> Numbers:
-    """Nearness; and the logarithm of the best BM25."""
-    if lexical_M is None:
-        return np.stack([near_M], axis=1)
+def _answer_features(near_M: Numbers, lexical_M: Numbers, documents: int) -> Numbers:
+    """Nearness, and the logarithm of the best BM25."""
     return np.stack([near_M, np.log1p(_scaled(lexical_M, documents))], axis=1)
 
 

@@ -40,6 +40,7 @@ Source: TypeAlias = "str | Path | Corpus | Iterable[Any]"
 CARD = "card.md"
 MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from
 _POOL = (1_000, 3_000)  # documents that questions are asked over, at least and at most
+_HOPELESS = 0.05  # nDCG@10 of the judge's questions, under which they calibrate nothing
 _ASKED_SHARE = 0.2  # of the corpus in between, where a transformer has to encode them
 _FEWEST_DOCUMENTS = 2
 _SCRATCH_OBJECTIVES = ("contrastive",)
@@ -295,6 +296,9 @@ class Maker:
             f"on {len(pool.questions)} held-out questions, nDCG@10: dense {quality['dense']:.3f}, "
             f"BM25 {quality['bm25']:.3f}, hybrid {quality['hybrid']:.3f} (weight {choice.weight:g})"
         )
+        if max(quality["dense"], quality["bm25"], quality["hybrid"]) < _HOPELESS:
+            self.progress.say("next to none of these questions could be answered: hits have no confidence")
+            return SearchSettings(lexical_weight=choice.weight)
         return SearchSettings(lexical_weight=choice.weight, confidence=confidence.to_json())
 
 

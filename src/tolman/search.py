@@ -12,7 +12,7 @@ Legend for shapes:
 
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tolman.confidence import NEAREST, Confidence, nearness
+from tolman.confidence import Confidence, nearness
 from tolman.corpus.passages import words
 from tolman.errors import QueryError, SpaceError
 from tolman.models.encoder import Floats
@@ -101,7 +101,7 @@ class Ranking:
         positions_M: in the scan order of the space.
         scores_M: what they are sorted by.
         cosines_M: of each.
-        bm25_M: of each, 0 where no word is shared; None if BM25 wasn't run.
+        bm25_M: of each, 0 where no word is shared.
         near: nearness of the query, see `tolman.confidence`, among the documents that were considered.
         best_bm25: of any of them.
     """
@@ -109,7 +109,7 @@ class Ranking:
     positions_M: Ints
     scores_M: Floats
     cosines_M: Floats
-    bm25_M: Floats | None
+    bm25_M: Floats
     near: float
     best_bm25: float
 
@@ -162,23 +162,15 @@ def rank(
 ) -> list[Ranking]:
     """The same without reading the documents."""
     allowed = None if where is None else space.store.matching(where)
-    pool = max(k, CANDIDATES if mode == "hybrid" else NEAREST)
-    if mode == "lexical":
-        found = _lexical(space, queries, pool, where)
-        return [
-            _ranking(positions, scores, space.index.cosines(query_D, positions), scores, k)
-            for query_D, (positions, scores) in zip(vectors_QD, found, strict=True)
-        ]
+    pool = max(k, CANDIDATES)
+    # Words and meaning are both looked up whatever the mode ranks by: both tell whether there is an answer at all.
     dense = [
         (nearest.positions_K, nearest.cosines_K) if query_D.any() else _nothing()
         for query_D, nearest in zip(vectors_QD, space.index.search(vectors_QD, pool, allowed), strict=True)
     ]
-    if mode == "dense":
-        return [_ranking(positions, cosines, cosines, None, k) for positions, cosines in dense]
-    # BM25 is run even where its weight is 0: that no document has a word of the query says that there is no answer.
     lexical = _lexical(space, queries, pool, where)
     return [
-        _together(space, query_D, near, shared, k)
+        _together(space, query_D, near, shared, score=_SCORES[mode], k=k)
         for query_D, near, shared in zip(vectors_QD, dense, lexical, strict=True)
     ]
 
@@ -220,26 +212,45 @@ def _lexical(space: "LatentSpace", queries: Sequence[str], k: int, where: str | 
         return list(threads.map(lambda query: space.store.lexical(query, k, where), queries))
 
 
+def _hybrid(space: "LatentSpace", cosines_M: Floats, bm25_M: Floats) -> Floats:
+    return HybridRanking(space.description.search.lexical_weight).score(cosines_M, bm25_M)
+
+
+def _dense(space: "LatentSpace", cosines_M: Floats, bm25_M: Floats) -> Floats:
+    return cosines_M
+
+
+def _by_words(space: "LatentSpace", cosines_M: Floats, bm25_M: Floats) -> Floats:
+    return np.where(bm25_M > 0, bm25_M, -np.inf).astype(np.float32)
+
+
+_SCORES: dict[Mode, Callable[["LatentSpace", Floats, Floats], Floats]] = {
+    "hybrid": _hybrid,
+    "dense": _dense,
+    "lexical": _by_words,
+}
+"""What each mode ranks by, of cosines (M,) and BM25 (M,); -inf: no hit."""
+
+
 def _together(
-    space: "LatentSpace", query_D: Floats, dense: tuple[Ints, Floats], lexical: tuple[Ints, Floats], k: int
+    space: "LatentSpace",
+    query_D: Floats,
+    dense: tuple[Ints, Floats],
+    lexical: tuple[Ints, Floats],
+    *,
+    score: Callable[["LatentSpace", Floats, Floats], Floats],
+    k: int,
 ) -> Ranking:
-    """Both kinds of candidates under one score."""
-    ranking = HybridRanking(space.description.search.lexical_weight)
+    """Both kinds of candidates under one score, the best `k` of them."""
     positions_M = np.union1d(dense[0], lexical[0])
     cosines_M = space.index.cosines(query_D, positions_M)
     bm25_M = np.zeros(len(positions_M), np.float32)
     bm25_M[np.searchsorted(positions_M, lexical[0])] = lexical[1]
-    scores_M = ranking.score(cosines_M, bm25_M)
-    return _ranking(positions_M, scores_M, cosines_M, bm25_M, k)
-
-
-def _ranking(positions_M: Ints, scores_M: Floats, cosines_M: Floats, bm25_M: Floats | None, k: int) -> Ranking:
-    """The best `k` of some candidates."""
-    near = float(nearness(cosines_M[None, :])[0])
-    best_bm25 = 0.0 if bm25_M is None else float(bm25_M.max(initial=0.0))
+    scores_M = score(space, cosines_M, bm25_M)
     kept = np.argsort(-scores_M, kind="stable")[:k]
-    shared = None if bm25_M is None else bm25_M[kept]
-    return Ranking(positions_M[kept], scores_M[kept], cosines_M[kept], shared, near, best_bm25)
+    kept = kept[np.isfinite(scores_M[kept])]
+    near, best_bm25 = float(nearness(cosines_M[None, :])[0]), float(bm25_M.max(initial=0.0))
+    return Ranking(positions_M[kept], scores_M[kept], cosines_M[kept], bm25_M[kept], near, best_bm25)
 
 
 def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> dict[int, Row]:
@@ -282,13 +293,16 @@ def _confidence(space: "LatentSpace", query: str, ranking: Ranking) -> tuple[Seq
         fitted = Confidence.from_json(stored)
     except (KeyError, TypeError) as error:
         raise SpaceError(f"{space.path}/space.json is damaged: no {error} in search.confidence") from None
-    length, documents = len(words(query)), len(space)
     near, cosines_M = ranking.near, ranking.cosines_M.astype(np.float64)
-    if space.description.encoder.family == "static" and ranking.bm25_M is not None and ranking.best_bm25 == 0:
-        cosines_M[:] = near = 0  # no word of the query is in the corpus: the encoder saw fragments of words
-    bm25_M = None if ranking.bm25_M is None else ranking.bm25_M.astype(np.float64)
+    if space.description.encoder.family != "transformer" and ranking.best_bm25 == 0:
+        cosines_M[:] = near = 0  # no word of the query is in the corpus: what was learned there saw fragments of words
     confidences_M, relevant = fitted.of_ranking(
-        cosines_M, bm25_M, near, ranking.best_bm25, words=length, documents=documents
+        cosines_M,
+        ranking.bm25_M.astype(np.float64),
+        near,
+        ranking.best_bm25,
+        words=len(words(query)),
+        documents=len(space),
     )
     return [float(probability) for probability in confidences_M], relevant
 
