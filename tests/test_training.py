@@ -51,7 +51,7 @@ def test_it_learns():
 
 
 def test_a_killed_run_resumes_bit_for_bit(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "_CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY_S", 0.0)
     straight, resumed = Line(), Line()
     run(straight, Fit())
     with pytest.raises(KeyboardInterrupt):
@@ -63,7 +63,7 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_of_another_recipe_is_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "_CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY_S", 0.0)
     with pytest.raises(KeyboardInterrupt):
         run(Line(), Fit(killed_at=120), tmp_path)
     objective = Fit()

@@ -23,7 +23,8 @@ from tolman.errors import BudgetError
 from tolman.objectives.objective import Objective
 from tolman.progress import Progress
 
-_CHECKPOINT_EVERY_S = 15.0
+CHECKPOINT_EVERY_S = 15.0
+"""How much of a run is lost at most when it is killed."""
 _QUALITY_EVERY = 0.1  # of the run
 _SMOOTHING = 0.9
 
@@ -156,7 +157,7 @@ class _Training:
         self.shown = self.place
 
     def save_when_due(self) -> None:
-        if self.keeper and time.monotonic() - self.saved > _CHECKPOINT_EVERY_S:
+        if self.keeper and time.monotonic() - self.saved > CHECKPOINT_EVERY_S:
             self.keeper.save(self.model, self.optimizer, self.state)
             self.good = _copy(self.model)
             self.saved = time.monotonic()
