@@ -5,7 +5,7 @@ import pytest
 
 import tolman
 from tolman import learning
-from tolman.errors import ModelError, SourceError, SpaceError, TolmanError
+from tolman.errors import ModelError, SourceError, SpaceError, StorageError, TolmanError
 from tolman.learning import Plan, learn
 from tolman.space.space import LatentSpace, open_space
 
@@ -81,9 +81,22 @@ def test_a_run_killed_while_building_does_not_learn_again(tmp_path, monkeypatch)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.space"]
 
 
-def test_an_error_leaves_nothing_behind(tmp_path):
+@pytest.mark.parametrize("base", ["no-such-model", "scratch+no-such-model", "scratch+."])
+def test_a_base_that_cannot_be_had_costs_no_learning(tmp_path, monkeypatch, base):
+    monkeypatch.chdir(tmp_path)  # a folder, but without a model
+    monkeypatch.setattr(learning, "read_corpus", lambda *_, **__: pytest.fail("read before looking"))
     with pytest.raises(ModelError):
-        learn(list(documents()), tmp_path / "x.space", base="no-such-model")
+        learn("tickets.csv", tmp_path / "new" / "x.space", base=base)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_leaves_nothing_behind_not_even_folders_above(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(LatentSpace, "create", refuse)
+    with pytest.raises(StorageError):
+        learn(list(documents()), tmp_path / "new" / "deep" / "x.space", budget="1s")
     assert not list(tmp_path.iterdir())
 
 

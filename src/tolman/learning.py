@@ -6,7 +6,8 @@ its card.
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -88,6 +89,7 @@ def learn(
     plan = Plan.parse(base, objectives, size)
     require_place(path)
     with Meter() as meter:
+        pretrained = _pretrained(plan, progress)  # first: a base that can't be had would throw away what was learned
         if not isinstance(source, Corpus):
             source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
         if len(source) < _FEWEST_DOCUMENTS:
@@ -95,16 +97,50 @@ def learn(
                 f"learning needs at least {_FEWEST_DOCUMENTS} different documents, "
                 f"{source.report.source} has {len(source)}"
             )
-        return _build(source, path, plan, seconds=seconds, seed=seed, meter=meter, progress=progress)
+        with _new_folders_above(path):
+            return _build(source, path, plan, pretrained, seconds=seconds, seed=seed, meter=meter, progress=progress)
+
+
+def _pretrained(plan: "Plan", progress: Progress) -> Encoder | None:
+    """The model that the plan takes as it is or beside what is learned."""
+    if plan.pretrained is None:
+        return None
+    from tolman.models import load_encoder
+    from tolman.models.pretrained import resolve_base
+
+    return load_encoder(resolve_base(plan.pretrained, progress))
+
+
+@contextmanager
+def _new_folders_above(path: Path) -> Iterator[None]:
+    """Folders that had to be made for `path` go again after an error."""
+    made = [folder for folder in path.absolute().parents if not folder.exists()]
+    try:
+        yield
+    except Exception:
+        with suppress(OSError):  # never made, or somebody else put something there
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 def _build(
-    corpus: Corpus, path: Path, plan: "Plan", *, seconds: float, seed: int, meter: Meter, progress: Progress
+    corpus: Corpus,
+    path: Path,
+    plan: "Plan",
+    pretrained: Encoder | None,
+    *,
+    seconds: float,
+    seed: int,
+    meter: Meter,
+    progress: Progress,
 ) -> LatentSpace:
     """Make the encoder in a workshop beside the space, then the space; both go on where a killed run stopped."""
     key = {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
     with Staging(path.with_name(f"{path.name}.learning"), key) as workshop:
-        made = Maker(corpus, plan, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress).make()
+        made = Maker(
+            corpus, plan, pretrained, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
+        ).make()
 
         def finish(space: LatentSpace) -> None:
             space.describe(replace(space.description, cost=meter.read().to_json()))
@@ -169,10 +205,18 @@ class Maker:
     """One run of `learn`, up to the encoder and its settings: all but building the space."""
 
     def __init__(
-        self, corpus: Corpus, plan: Plan, *, seconds: float, seed: int, workshop: Path, progress: Progress
+        self,
+        corpus: Corpus,
+        plan: Plan,
+        pretrained: Encoder | None,
+        *,
+        seconds: float,
+        seed: int,
+        workshop: Path,
+        progress: Progress,
     ) -> None:
         self.corpus, self.plan, self.seconds, self.seed = corpus, plan, seconds, seed
-        self.workshop, self.progress = workshop, progress
+        self.pretrained, self.workshop, self.progress = pretrained, workshop, progress
 
     def make(self) -> Made:
         """Exam, encoder, weights, confidence."""
@@ -184,7 +228,7 @@ class Maker:
         recipe: dict[str, Any] = {"plan": asdict(self.plan), "budget_seconds": self.seconds, "seed": self.seed}
         quality: dict[str, Any] = {}
         learned = self._scratch(exam, pool, recipe, quality) if self.plan.scratch else None
-        pretrained = self._pretrained() if self.plan.pretrained else None
+        pretrained = self.pretrained
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
         search = self._settle(pool, cosines_QN, quality)
         parents = tuple(part.fingerprint for part in (learned, pretrained) if part and part is not encoder)
@@ -229,12 +273,6 @@ class Maker:
         recipe.update(stored["recipe"])
         quality.update(stored["quality"])
         return StaticEncoder.load(kept)
-
-    def _pretrained(self) -> Encoder:
-        from tolman.models import load_encoder
-        from tolman.models.pretrained import resolve_base
-
-        return load_encoder(resolve_base(str(self.plan.pretrained), self.progress))
 
     def _combine(
         self,
