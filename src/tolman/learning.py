@@ -89,7 +89,7 @@ def learn(
     plan = Plan.parse(base, objectives, size)
     require_place(path)
     with Meter() as meter:
-        pretrained = _pretrained(plan, progress)  # first: a base that can't be had would throw away what was learned
+        base_model = _pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
         if not isinstance(source, Corpus):
             source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
         if len(source) < _FEWEST_DOCUMENTS:
@@ -98,17 +98,39 @@ def learn(
                 f"{source.report.source} has {len(source)}"
             )
         with _new_folders_above(path):
-            return _build(source, path, plan, pretrained, seconds=seconds, seed=seed, meter=meter, progress=progress)
+            return _build(source, path, plan, base_model, seconds=seconds, seed=seed, meter=meter, progress=progress)
 
 
-def _pretrained(plan: "Plan", progress: Progress) -> Encoder | None:
+@dataclass(frozen=True)
+class Pretrained:
+    """A model that others made.
+
+    Attributes:
+        encoder: the model.
+        name: as it was asked for.
+        licence: of its weights; None where nobody says.
+    """
+
+    encoder: Encoder
+    name: str
+    licence: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """For the recipe."""
+        return {"name": self.name, "licence": self.licence, "fingerprint": self.encoder.fingerprint}
+
+
+def _pretrained(plan: "Plan", progress: Progress) -> Pretrained | None:
     """The model that the plan takes as it is or beside what is learned."""
     if plan.pretrained is None:
         return None
     from tolman.models import load_encoder
-    from tolman.models.pretrained import resolve_base
+    from tolman.models.licence import stated_licence
+    from tolman.models.pretrained import KNOWN_MODELS, resolve_base
 
-    return load_encoder(resolve_base(plan.pretrained, progress))
+    folder, known = resolve_base(plan.pretrained, progress), KNOWN_MODELS.get(plan.pretrained)
+    licence = known.licence if known else stated_licence(folder)
+    return Pretrained(load_encoder(folder), plan.pretrained, licence)
 
 
 @contextmanager
@@ -128,7 +150,7 @@ def _build(
     corpus: Corpus,
     path: Path,
     plan: "Plan",
-    pretrained: Encoder | None,
+    pretrained: Pretrained | None,
     *,
     seconds: float,
     seed: int,
@@ -138,17 +160,17 @@ def _build(
     """Make the encoder in a workshop beside the space, then the space; both go on where a killed run stopped."""
     key = {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
     with Staging(path.with_name(f"{path.name}.learning"), key) as workshop:
+        model = pretrained.encoder if pretrained else None
         made = Maker(
-            corpus, plan, pretrained, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
+            corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
         ).make()
 
         def finish(space: LatentSpace) -> None:
             space.describe(replace(space.description, cost=meter.read().to_json()))
             (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
 
-        description = SpaceDescription(
-            search=made.search, recipe=made.recipe, quality=made.quality, parents=made.parents
-        )
+        recipe = {**made.recipe, "pretrained": pretrained.to_json() if pretrained else None}
+        description = SpaceDescription(search=made.search, recipe=recipe, quality=made.quality, parents=made.parents)
         space = LatentSpace.create(
             path, corpus, made.encoder, description=description, progress=progress, finish=finish
         )
@@ -231,7 +253,7 @@ class Maker:
         pretrained = self.pretrained
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
         search = self._settle(pool, cosines_QN, quality)
-        parents = tuple(part.fingerprint for part in (learned, pretrained) if part and part is not encoder)
+        parents = parents_of(encoder, learned, pretrained)
         return Made(encoder, search, recipe, quality, parents)
 
     def _exam(self) -> Exam:
@@ -325,6 +347,14 @@ class Maker:
             f"BM25 {quality['bm25']:.3f}, hybrid {quality['hybrid']:.3f} (weight {choice.weight:g})"
         )
         return SearchSettings(lexical_weight=choice.weight, confidence=confidence.to_json())
+
+
+def parents_of(encoder: Encoder, learned: Encoder | None, pretrained: Encoder | None) -> tuple[str, ...]:
+    """Fingerprints of what `encoder` was taken from or consists of; none if it was learned from the corpus alone."""
+    if encoder is learned:
+        return ()
+    parts = (pretrained,) if encoder is pretrained else (learned, pretrained)
+    return tuple(part.fingerprint for part in parts if part)
 
 
 def _by_name(choice: Choice) -> dict[str, float]:

@@ -78,7 +78,8 @@ class SpaceDescription:
         recipe: how its encoder was learned.
         quality: what was measured.
         cost: of learning.
-        parents: fingerprints of the encoders that this one came from.
+        parents: fingerprints of the encoders that this one was taken from or consists of; none for one learned from the
+            corpus alone.
     """
 
     format: int = FORMAT
