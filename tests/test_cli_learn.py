@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -77,10 +78,15 @@ def test_killed_while_training_it_goes_on_and_ends_the_same(cli: Cli, tmp_path: 
             time.sleep(0.001)
         child.kill()
     assert not (tmp_path / "killed.space").exists()
+    first_try = json.loads((workshop / "cost.json").read_text())
+    assert first_try["cpu_seconds"] > 0
+    (workshop / "cost.json").write_text(json.dumps(first_try | {"cpu_seconds": 1000.0, "wall_seconds": 2000.0}))
     outcome = cli(*arguments("killed.space"))
     assert outcome.code == 0, outcome.stderr
     assert re.search(r"^resuming at step [1-9]", outcome.stderr, re.MULTILINE)
     whole, killed = (open_space(tmp_path / name).description for name in ("whole.space", "killed.space"))
     assert killed.encoder.fingerprint == whole.encoder.fingerprint
     assert killed.recipe["run"]["steps"] == whole.recipe["run"]["steps"]
+    assert killed.cost["cpu_seconds"] > 1000
+    assert killed.cost["wall_seconds"] > 2000
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["killed.space", "whole.space"]

@@ -23,7 +23,8 @@ MEASURES = {
 }
 LIMITS = {
     "static": (
-        "It knows the words of the corpus it was learned on. Words that never occur in it have no meaning here, nor does word order.",
+        "It knows the words of the corpus it was learned on. Words that never occur there have no meaning here, nor "
+        "does word order.",
         "It was learned on one corpus; on text of another kind expect less.",
     ),
     "transformer": ("It was trained by others on other text; what they chose and left out is in it.",),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tolman.card import render_card
+from tolman.card import PRETRAINED, render_card
 from tolman.confidence import fit_confidence
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.passages import words
@@ -160,22 +160,28 @@ def _build(
     """Make the encoder in a workshop beside the space, then the space; both go on where a killed run stopped."""
     key = {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
     with Staging(path.with_name(f"{path.name}.learning"), key) as workshop:
-        model = pretrained.encoder if pretrained else None
-        made = Maker(
-            corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
-        ).make()
-
-        def finish(space: LatentSpace) -> None:
-            space.describe(replace(space.description, cost=meter.read().to_json()))
-            (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
-
-        recipe = {**made.recipe, "pretrained": pretrained.to_json() if pretrained else None}
-        description = SpaceDescription(search=made.search, recipe=recipe, quality=made.quality, parents=made.parents)
-        space = LatentSpace.create(
-            path, corpus, made.encoder, description=description, progress=progress, finish=finish
-        )
+        with meter.kept_in(workshop.folder / "cost.json"):
+            model = pretrained.encoder if pretrained else None
+            made = Maker(
+                corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
+            ).make()
+            space = _publish(path, corpus, made, pretrained, meter, progress)
         shutil.rmtree(workshop.folder)
     return space
+
+
+def _publish(
+    path: Path, corpus: Corpus, made: "Made", pretrained: Pretrained | None, meter: Meter, progress: Progress
+) -> LatentSpace:
+    """The space with its cost and its card, in its place."""
+
+    def finish(space: LatentSpace) -> None:
+        space.describe(replace(space.description, cost=meter.read().to_json()))
+        (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
+
+    recipe = {**made.recipe, PRETRAINED: pretrained.to_json() if pretrained else None}
+    description = SpaceDescription(search=made.search, recipe=recipe, quality=made.quality, parents=made.parents)
+    return LatentSpace.create(path, corpus, made.encoder, description=description, progress=progress, finish=finish)
 
 
 @dataclass(frozen=True)
