@@ -39,6 +39,7 @@ ORDER = (
     "learning",
     "",  # tolman/__init__.py: the table of contents
     "cli",
+    "__main__",
 )
 
 # Imports inside a function that may point upwards, each with its reason.
