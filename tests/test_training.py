@@ -24,6 +24,7 @@ class Fit:
     broken_at: int = -1
     killed_at: int = -1
     name: str = "fit"
+    possible: bool = True
     calls: int = 0
 
     def loss(self, model, generator):
@@ -76,6 +77,22 @@ def test_a_loss_that_is_not_finite_goes_back(tmp_path):
     result = run(model, Fit(broken_at=50), tmp_path)
     assert result.diverged
     assert torch.isfinite(model.slope).all()
+
+
+def test_a_loss_that_is_not_finite_from_the_start_is_no_number_in_the_report():
+    result = run(Line(), Fit(broken_at=1))
+    assert (result.steps, result.diverged, result.loss_first, result.loss_last) == (0, True, None, None)
+
+
+def test_what_there_is_nothing_to_learn_by_is_left_out():
+    alone, beside = Line(), Line()
+    schedule = Schedule(steps=20, seconds=60, peak=0.1)
+    run(alone, Fit(), schedule=schedule)
+    idle = Fit(possible=False)
+    arguments = {"seed": 0, "checkpoint": None, "recipe": "r", "progress": Silent()}
+    train(beside, [(1.0, idle), (1.0, Fit())], schedule, **arguments)
+    torch.testing.assert_close(alone.slope, beside.slope, rtol=0, atol=0)
+    assert train(Line(), [(1.0, idle)], schedule, **arguments).steps == idle.calls == 0
 
 
 def test_the_clock_ends_a_slow_run():

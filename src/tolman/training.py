@@ -64,14 +64,14 @@ class Run:
     Attributes:
         steps: taken, earlier tries included.
         seconds: of wall clock, earlier tries included.
-        loss_first, loss_last: smoothed, in nats.
+        loss_first, loss_last: smoothed, in nats; None where no step was taken.
         diverged: whether a loss was not finite; the model is then as it was at the last good checkpoint.
     """
 
     steps: int
     seconds: float
-    loss_first: float
-    loss_last: float
+    loss_first: float | None
+    loss_last: float | None
     diverged: bool
 
 
@@ -90,7 +90,7 @@ def train(
 
     Args:
         model: its parameters are learned.
-        objectives: each with its weight in the loss.
+        objectives: each with its weight in the loss; those that the corpus gives nothing to learn by are left out.
         schedule: length and learning rate.
         seed: of every draw.
         checkpoint: folder to resume from and to save to; None keeps nothing.
@@ -103,6 +103,10 @@ def train(
     """
     if schedule.seconds <= 0 or schedule.steps < 1:
         raise BudgetError("the budget leaves no time for a single step; give more, e.g. --budget 60s")
+    objectives = [(weight, objective) for weight, objective in objectives if objective.possible]
+    if not objectives:
+        progress.say("the documents are too few or too short to learn by: the start stays as it is")
+        return _State().run(diverged=False)
     training = _Training(model, schedule, Checkpoint(checkpoint, recipe) if checkpoint else None, progress)
     while training.place < 1:
         generator = np.random.default_rng([seed, training.state.step])
@@ -186,7 +190,8 @@ class _State:
         self.loss_last = loss if math.isnan(self.loss_last) else _SMOOTHING * self.loss_last + (1 - _SMOOTHING) * loss
 
     def run(self, *, diverged: bool) -> Run:
-        return Run(self.step, self.seconds, self.loss_first, self.loss_last, diverged)
+        first, last = (None if math.isnan(loss) else loss for loss in (self.loss_first, self.loss_last))
+        return Run(self.step, self.seconds, first, last, diverged)
 
 
 class Checkpoint:
