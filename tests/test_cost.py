@@ -4,6 +4,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tolman import cost
@@ -14,6 +15,11 @@ from tolman.errors import BudgetError
 @pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("5m", 300), ("2h", 7200), (" 1.5M ", 90), ("0.5s", 0.5)])
 def test_budgets(text: str, seconds: float) -> None:
     assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("seconds", [60, 0.5, 1e-6, 1e6, np.int64(60), np.float32(0.5)])
+def test_a_number_is_seconds(seconds: float) -> None:
+    assert parse_budget(seconds) == seconds
 
 
 @pytest.mark.parametrize(

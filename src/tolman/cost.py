@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from numbers import Real
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
@@ -29,16 +30,19 @@ _KEEP_EVERY_S = 1.0
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def parse_budget(text: str) -> float:
-    """The seconds in "60s", "5m", "1.5h".
+def parse_budget(budget: str | float) -> float:
+    """The seconds in "60s", "5m", "1.5h"; a number is seconds already.
 
     Raises:
-        BudgetError: no number with a unit, or not more than zero.
+        BudgetError: neither a number nor text of one with a unit, or not more than zero.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip().lower())
-    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if isinstance(budget, Real):
+        seconds = float(budget)
+    else:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", str(budget).strip().lower())
+        seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
     if not 0 < seconds < math.inf:
-        raise BudgetError(f"expected a budget above zero with its unit, like 60s, 5m or 2h; got {text!r}")
+        raise BudgetError(f"expected a budget above zero with its unit, like 60s, 5m or 2h; got {budget!r}")
     return seconds
 
 

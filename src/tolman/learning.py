@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -40,6 +41,7 @@ CARD = "card.md"
 MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from
 STATIC_POOL, TRANSFORMER_POOL = 3_000, 1_000  # documents that questions are asked over: a transformer is slow to ask
 _FEWEST_DOCUMENTS = 2
+_SEEDS = 2**32  # scikit-learn takes no more
 _SCRATCH_OBJECTIVES = ("contrastive",)
 
 
@@ -47,7 +49,7 @@ def learn(
     source: Source,
     path: str | Path,
     *,
-    base: str = "scratch",
+    base: str | Path = "scratch",
     objectives: str | None = None,
     size: "Size | None" = None,
     budget: str | float = "60s",
@@ -80,13 +82,14 @@ def learn(
         SourceError: nothing to learn from.
         BudgetError: a budget that can't be read.
         ModelError: the base can't be had.
+        TolmanError: objectives that the base can't learn by, no such size, or no such seed.
         SpaceError: something other than a space is at `path`.
         StorageError: the disk refused.
     """
     progress = progress or Silent()
     path = Path(path)
-    seconds = parse_budget(budget if isinstance(budget, str) else f"{budget}s")
-    plan = Plan.parse(base, objectives, size)
+    seconds, seed = parse_budget(budget), _seed(seed)
+    plan = Plan.parse(str(base), objectives, size)
     require_place(path)
     with Meter() as meter:
         base_model = _pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
@@ -99,6 +102,17 @@ def learn(
             )
         with _new_folders_above(path):
             return _build(source, path, plan, base_model, seconds=seconds, seed=seed, meter=meter, progress=progress)
+
+
+def _seed(seed: int) -> int:
+    """`seed` as a number that every generator takes."""
+    try:
+        number = index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < _SEEDS:
+        raise TolmanError(f"expected a seed that is a whole number from 0 to {_SEEDS - 1}, got {seed!r}")
+    return number
 
 
 @dataclass(frozen=True)
@@ -159,19 +173,19 @@ def _build(
 ) -> LatentSpace:
     """Make the encoder in a workshop beside the space, then the space; both go on where a killed run stopped."""
     key = {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
-    with Staging(path.with_name(f"{path.name}.learning"), key) as workshop:
+    with Staging(path.with_name(f"{path.name}.learning"), key, made_for=path) as workshop:
         with meter.kept_in(workshop.folder / "cost.json"):
             model = pretrained.encoder if pretrained else None
             made = Maker(
                 corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
             ).make()
-            space = _publish(path, corpus, made, pretrained, meter, progress)
+            space = _publish(path, corpus, made, pretrained, meter=meter, progress=progress)
         shutil.rmtree(workshop.folder)
     return space
 
 
 def _publish(
-    path: Path, corpus: Corpus, made: "Made", pretrained: Pretrained | None, meter: Meter, progress: Progress
+    path: Path, corpus: Corpus, made: "Made", pretrained: Pretrained | None, *, meter: Meter, progress: Progress
 ) -> LatentSpace:
     """The space with its cost and its card, in its place."""
 
@@ -202,7 +216,14 @@ class Plan:
 
     @classmethod
     def parse(cls, base: str, objectives: str | None, size: "Size | None") -> "Plan":
-        """Read the dials, refuse what they can't do together."""
+        """Read the dials, refuse what they can't do together.
+
+        Raises:
+            ModelError: no base, or none after the plus.
+            TolmanError: objectives that the base can't learn by, no such size, or a size for a base that has its own.
+        """
+        if not base.strip():
+            raise ModelError("expected a base: scratch, minilm, a model folder or a hub id; got nothing")
         first, plus, second = base.partition("+")
         scratch = first == "scratch"
         pretrained = (second if plus else None) if scratch else base
@@ -213,9 +234,18 @@ class Plan:
         if unknown or (wanted and not scratch):
             allowed = "contrastive or none" if scratch else "none: a pretrained base is taken as it is"
             raise TolmanError(f"base {base} learns by {allowed}; got objectives {objectives!r}")
-        if size and not scratch:
+        if size is not None and not scratch:
             raise TolmanError(f"--size is for the base scratch; {base} has a size of its own")
+        if size is not None:
+            _require_size(size)
         return cls(scratch, pretrained, scratch and objectives != "none", size)
+
+
+def _require_size(size: str) -> None:
+    from tolman.scratch import DIMENSIONS
+
+    if size not in tuple(DIMENSIONS):
+        raise TolmanError(f"expected a size of {', '.join(DIMENSIONS)}; got {size!r}")
 
 
 @dataclass(frozen=True)
@@ -292,10 +322,10 @@ class Maker:
                 contrastive=self.plan.contrastive,
             )
             learned.encoder.save(kept)
-            found = {"scratch": asdict(learned.recipe), "run": asdict(learned.run) if learned.run else None}
-            notes.with_suffix(".partial").write_text(
-                json.dumps({"recipe": found | {"chosen": learned.chosen}, "quality": learned.quality})
-            )
+            run = learned.run
+            chosen = learned.chosen if run and run.steps else "start"
+            found = {"scratch": asdict(learned.recipe), "run": asdict(run) if run else None, "chosen": chosen}
+            notes.with_suffix(".partial").write_text(json.dumps({"recipe": found, "quality": learned.quality}))
             notes.with_suffix(".partial").replace(notes)
         stored = json.loads(notes.read_text())
         recipe.update(stored["recipe"])

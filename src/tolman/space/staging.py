@@ -40,12 +40,13 @@ class Staging:
         folder: where to write.
     """
 
-    def __init__(self, target: Path, identity: Mapping[str, str]) -> None:
+    def __init__(self, target: Path, identity: Mapping[str, str], *, made_for: Path | None = None) -> None:
         """Prepare for a space at `target`.
 
         Args:
             target: the space to be.
             identity: what is being made; only work on the same is resumed.
+            made_for: the space that people know of, if `target` is only a step on the way to it.
 
         Raises:
             SpaceError: something other than a space is there.
@@ -54,6 +55,7 @@ class Staging:
         self.target = target
         self.folder = target.with_name(f"{target.name}.partial")
         self._identity = dict(identity)
+        self._named = made_for or target
 
     def __enter__(self) -> Self:
         try:
@@ -61,7 +63,7 @@ class Staging:
             self._lock = (self.folder / LOCK).open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SpaceError(f"another process is making {self.target}: wait for it, or choose another name") from None
+            raise SpaceError(f"another process is making {self._named}: wait for it, or choose another name") from None
         except OSError as error:
             raise StorageError(f"can't write {self.folder}: {error.strerror}") from error
         if not self._resumable():
