@@ -95,6 +95,21 @@ def test_what_there_is_nothing_to_learn_by_is_left_out():
     assert train(Line(), [(1.0, idle)], schedule, **arguments).steps == idle.calls == 0
 
 
+def test_whoever_watches_sees_objective_loss_and_quality():
+    class Watching(Silent):
+        def __init__(self):
+            self.facts = {}
+
+        def advance(self, amount=1.0, **facts):
+            self.facts |= facts
+
+    watcher, schedule = Watching(), Schedule(steps=20, seconds=60, peak=0.1)
+    arguments = {"seed": 0, "checkpoint": None, "recipe": "r", "progress": watcher, "quality": lambda: 0.5}
+    train(Line(), [(1.0, Fit()), (0.5, Fit(name="other"))], schedule, **arguments)
+    assert (watcher.facts["objective"], watcher.facts["quality"]) == ("fit + other", 0.5)
+    assert watcher.facts["loss"] > 0
+
+
 def test_the_clock_ends_a_slow_run():
     result = run(Line(), Fit(), schedule=Schedule(steps=10**9, seconds=0.3, peak=0.1))
     assert 0.3 <= result.seconds < 0.6

@@ -95,7 +95,7 @@ def train(
         seed: of every draw.
         checkpoint: folder to resume from and to save to; None keeps nothing.
         recipe: fingerprint of all that determines the run; a checkpoint of another recipe is not resumed.
-        progress: told loss, quality and time left.
+        progress: told objectives, loss, quality and how far it is.
         quality: label-free quality of the model as it stands, shown beside the loss.
 
     Raises:
@@ -108,6 +108,7 @@ def train(
         progress.say("the documents are too few or too short to learn by: the start stays as it is")
         return _State().run(diverged=False)
     training = _Training(model, schedule, Checkpoint(checkpoint, recipe) if checkpoint else None, progress)
+    progress.advance(0.0, objective=" + ".join(objective.name for _, objective in objectives))
     while training.place < 1:
         generator = np.random.default_rng([seed, training.state.step])
         loss = torch.stack([weight * objective.loss(model, generator) for weight, objective in objectives]).sum()
