@@ -61,6 +61,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_help_says_what_the_budget_does_not_bound(cli: Cli) -> None:
+    words = " ".join(cli("learn", "--help").stdout.split())
+    assert "The budget ends training. What training starts from counts into it but isn't cut short" in words
+
+
 def test_wrong_usage_is_2(cli: Cli) -> None:
     assert cli("learn").code == 2
     assert cli("learn", TICKETS, "--size", "huge").code == 2

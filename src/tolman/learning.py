@@ -70,7 +70,9 @@ def learn(
         objectives: "contrastive" for scratch, "none" to take the base, or the LSA start, as it is. None: what the
             base allows.
         size: dimensions of a scratch encoder; by the corpus when None.
-        budget: time for learning, "60s", "5m", "2h" or seconds. Reading before it and building after it are not in it.
+        budget: time for learning, "60s", "5m", "2h" or seconds. It ends training; tokenizer and start count into it
+            but are not cut short, so on a large corpus a small budget is overrun. Reading before it and building
+            after it are not in it.
         seed: of every draw.
         text, title, id, label: columns of the source; guessed when None.
         progress: who watches; nobody when None.
