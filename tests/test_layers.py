@@ -28,7 +28,6 @@ ORDER = (
     "space.language",
     "space.store",
     "space.index",
-    "space.compression",
     "tuning",
     "confidence",
     "snippets",
@@ -105,6 +104,11 @@ def test_a_module_imports_only_lower_layers(module: str) -> None:
         if deferred and (module, target) in UPWARD:
             continue
         assert layer(target) <= own, f"{FILES[module]}:{line} imports tolman.{target}, which stands above it"
+
+
+def test_every_place_in_the_order_is_taken() -> None:
+    empty = [name for name in ORDER if not any(m == name or m.startswith(f"{name}.") for m in FILES)]
+    assert empty == []
 
 
 def test_no_ring_of_imports() -> None:

@@ -136,7 +136,11 @@ class SpaceDescription:
 
     @classmethod
     def from_json(cls, stored: Any, path: Path) -> Self:
-        """Check and type what was read from `path`. Unknown fields are left out: a later Tolman may have added them."""
+        """Check and type what was read from `path`. Unknown fields are left out: a later Tolman may have added them.
+
+        Raises:
+            SpaceError: of a newer format, or not what `to_json` writes.
+        """
         version = stored.get("format") if isinstance(stored, dict) else None
         if not isinstance(version, int):
             raise SpaceError(f"{path} is damaged: expected an object with a number `format`; restore it from a backup")

@@ -28,7 +28,10 @@ def open_folder(folder: Path) -> Source:
     """Every file below `folder` with a known extension, in the order of their paths; hidden ones are left out.
 
     The id is the path from `folder`, the title what the file names as such, else its name. A file that can't be read is
-    left out with a note; if none can be read that is an error.
+    left out with a note.
+
+    Raises:
+        SourceError: the folder can't be read, or holds no file that can be read.
     """
     notes: list[str] = []
     files = list(_files_below(folder, notes))
