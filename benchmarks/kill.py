@@ -5,11 +5,14 @@
 A child process makes a space anew, adds, removes and compacts, over and over; the parent kills it at a random moment
 and checks what is on disk. Every commit of the child keeps a rule (groups of 10 documents, all of one turn), so half a
 commit would show. Each kind of work is killed `rounds` times. `tolman learn` is killed while it replaces a space:
-either the old or the new one must open, and once more the same command must end with a space, resuming where it can.
+either the old or the new one must open, and once more the same command must end with a space. It is killed at any
+moment of its run, and, by itself, while it trains: then the same command must go on from the last checkpoint, and end
+with the encoder of a run that nobody killed. Checkpoints are a twentieth of a second apart here, for the run is short.
 """
 
 import argparse
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,7 @@ from tolman.errors import TolmanError
 from tolman.space.space import open_space
 
 TESTS = Path(__file__).parents[1] / "tests"
+TICKETS = Path(__file__).parents[1] / "examples" / "tickets.csv"
 GROUPS = {"create": 100, "add": 10, "remove": 10, "compact": 10}
 CHILD = f"""
 import sys
@@ -53,6 +57,12 @@ while True:
         opened.add(tiny_corpus(group, changed=f"Turn {{turn}}. "))
         opened.compact(keep=timedelta(milliseconds=200))
 """
+LEARN = "from tolman import training; training.CHECKPOINT_EVERY_S = 0.05; from tolman.cli import main; main()"
+NOTES = (
+    "SIGKILL 0 to 0.6 s after the child began to work; learn is killed at a moment drawn from the time that the row "
+    "names. resumed: the next run of the same command went on from a checkpoint (it can't where the kill came before "
+    "the first or after training). left behind: files beside the space when all was done."
+)
 
 
 def main() -> None:
@@ -68,11 +78,11 @@ def main() -> None:
             if work != "create":
                 run(path, "create", 0, wait=2.0)
             verdicts = Counter(attack(path, work, turn, moment) for turn in range(1, options.rounds + 1))
-        kept = {"killed during": work, "rounds": options.rounds, "opened and whole": verdicts["whole"]}
-        rows.append(kept | {"not opened": verdicts["not opened"], "half a commit": verdicts["half"]})
-    rows.append(kill_learning(options.rounds, moment))
-    write_result("kill", rows, f"SIGKILL between 0 and 0.6 s after the child began to work; seed {options.seed}.")
-    if any(row["opened and whole"] != row["rounds"] for row in rows):
+        rows.append(as_row(work, options.rounds, verdicts))
+    rows += [kill_learning(options.rounds, moment), kill_training(options.rounds, moment)]
+    write_result("kill", rows, f"{NOTES} Seed {options.seed}.")
+    lost = any(row["opened and whole"] != row["rounds"] or row["left behind"] for row in rows)
+    if lost or not rows[-1]["resumed"] or rows[-1]["same encoder at last"] != options.rounds:
         sys.exit(1)
 
 
@@ -93,30 +103,70 @@ def attack(path: Path, work: str, turn: int, moment: random.Random) -> str:
     return "whole" if len(turns) in (0, GROUPS[work]) and len(set(turns)) <= 1 else "half"
 
 
+def learning(path: Path, seed: int) -> "subprocess.Popen[str]":
+    """`tolman learn` of the tickets, ended by its steps on any machine."""
+    options = ["--output", str(path), "--seed", str(seed), "--budget", "1h"]
+    command = [sys.executable, "-c", LEARN, "learn", str(TICKETS), *options]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def learn_to_the_end(path: Path, seed: int) -> str:
+    """What it said."""
+    with learning(path, seed) as child:
+        said = child.communicate()[1]
+    assert child.returncode == 0, said
+    return said
+
+
 def kill_learning(rounds: int, moment: random.Random) -> dict[str, Cell]:
     """Kill `tolman learn` where it takes the place of a space, again and again; at last let it end."""
-    tickets = Path(__file__).parents[1] / "examples" / "tickets.csv"
     verdicts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "killed.space"
-        command = ["tolman", "learn", str(tickets), "--output", str(path), "--seed"]
         started = time.monotonic()
-        subprocess.run([*command, "0"], check=True, capture_output=True)
+        learn_to_the_end(path, seed=0)
         usual = time.monotonic() - started
         for _ in range(rounds):
-            with subprocess.Popen([*command, "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+            with learning(path, seed=1) as child:
                 time.sleep(moment.uniform(0, usual))
                 child.kill()
             verdicts[look(path)] += 1
-        ended = subprocess.run([*command, "1"], check=True, capture_output=True, text=True)
-        resumed = "resum" in ended.stderr
-        left = [entry.name for entry in Path(folder).iterdir() if entry != path]
+        learn_to_the_end(path, seed=1)
+        verdicts["left behind"] = len(list(Path(folder).iterdir())) - 1
+    return as_row(f"learn, at any moment of its {usual:.0f} s", rounds, verdicts)
+
+
+def kill_training(rounds: int, moment: random.Random) -> dict[str, Cell]:
+    """Kill `tolman learn` while it trains; run it again to its end."""
+    verdicts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "killed.space"
+        said = learn_to_the_end(path, seed=1)
+        expected = open_space(path).description.encoder.fingerprint
+        training = float(re.findall(r"^learning: ([\d.]+) s", said, re.MULTILINE)[0])
+        learn_to_the_end(path, seed=0)
+        for _ in range(rounds):
+            with learning(path, seed=1) as child:
+                assert child.stderr
+                next(line for line in child.stderr if line.startswith("learning ..."))
+                time.sleep(moment.uniform(0, training))
+                child.kill()
+            verdicts[look(path)] += 1
+            verdicts["resumed"] += "resuming at step" in learn_to_the_end(path, seed=1)
+            verdicts["same encoder"] += open_space(path).description.encoder.fingerprint == expected
+            verdicts["left behind"] += len(list(Path(folder).iterdir())) - 1
+    again = {"resumed": verdicts["resumed"], "same encoder at last": verdicts["same encoder"]}
+    return as_row(f"learn, in its {training:.1f} s of training", rounds, verdicts) | again
+
+
+def as_row(work: str, rounds: int, verdicts: Counter[str]) -> dict[str, Cell]:
     return {
-        "killed during": f"learn ({'the last run resumed' if resumed else 'nothing to resume at last'}, left: {left})",
+        "killed during": work,
         "rounds": rounds,
         "opened and whole": verdicts["whole"],
         "not opened": verdicts["not opened"],
         "half a commit": verdicts["half"],
+        "left behind": verdicts["left behind"],
     }
 
 

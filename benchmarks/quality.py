@@ -29,7 +29,6 @@ from tolman.corpus.passages import sentences, words
 from tolman.judge import Pool
 from tolman.learning import Made, Maker, Plan
 from tolman.metrics import auroc, expected_calibration_error, ndcg
-from tolman.models.encoder import Encoder
 from tolman.progress import Silent
 from tolman.ranking import HybridRanking
 from tolman.space.language import guess_language
@@ -86,17 +85,13 @@ def mean_ndcg(scores_QN: np.ndarray, s: RetrievalSet) -> float:
     return float(np.mean([ndcg(r, g) for r, g in zip(ranked, gains, strict=True)]))
 
 
-class RememberingMaker(Maker):
-    """Differs from `Maker` in nothing but that MiniLM remembers."""
-
-    def _pretrained(self) -> Encoder:
-        return MINILM
-
-
 def make(ground: Ground, base: str, objectives: str | None, seed: int, seconds: float) -> Made:
     with TemporaryDirectory() as workshop:
         plan = Plan.parse(base, objectives, None)
-        return Maker(ground.corpus, plan, seconds=seconds, seed=seed, workshop=Path(workshop), progress=Silent()).make()
+        pretrained = MINILM if plan.pretrained else None
+        return Maker(
+            ground.corpus, plan, pretrained, seconds=seconds, seed=seed, workshop=Path(workshop), progress=Silent()
+        ).make()
 
 
 def cosines(ground: Ground, made: Made, questions: list[str]) -> np.ndarray:

@@ -1,11 +1,18 @@
+import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tiny import tiny_corpus, tiny_encoder
 
 from tolman.card import render_card
 from tolman.cost import Cost
+from tolman.learning import learn, parents_of
+from tolman.models import load_encoder
+from tolman.models.licence import stated_licence
+from tolman.models.pretrained import KNOWN_MODELS, KnownModel
 from tolman.space.description import CorpusRecord, EncoderRecord, SearchSettings, SpaceDescription
 
 DESCRIPTION = SpaceDescription(
@@ -40,6 +47,56 @@ def test_every_fact_is_on_the_card() -> None:
         assert line in card.splitlines()
 
 
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model that others made: a folder with their card, and known as "known" in the cache."""
+    folder = tmp_path / "model"
+    tiny_encoder().save(folder)
+    (folder / "README.md").write_text("---\ntags: [a]\nlicense: cc-by-4.0\n---\nOurs.\n")
+    weights = (folder / "model.safetensors").read_bytes()
+    kept = KnownModel(
+        *("one for tests", "MIT", len(weights), "model.safetensors", sha256(weights).hexdigest(), None, "none", "none")
+    )
+    monkeypatch.setitem(KNOWN_MODELS, "known", kept)
+    monkeypatch.setenv("TOLMAN_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(folder, tmp_path / "cache" / "models" / "known")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("base", "made_from"),
+    [
+        ("scratch", "nothing but the corpus"),
+        ("{model}", "{model} (licence: cc-by-4.0) `{model_print}`"),
+        ("known", "known (licence: MIT) `{model_print}`"),
+        (
+            "scratch+known",
+            "an encoder learned from the corpus `{learned_print}` and known (licence: MIT) `{model_print}`",
+        ),
+    ],
+)
+def test_the_card_says_whose_model_it_is(model: Path, tmp_path: Path, base: str, made_from: str) -> None:
+    space = learn(tiny_corpus(range(12)), tmp_path / "x.space", base=base.format(model=model), budget="1s")
+    facts = {"model": model, "model_print": load_encoder(model).fingerprint[:16]}
+    facts["learned_print"] = load_encoder(space.path / "encoder/b").fingerprint[:16] if "+" in base else ""
+    card = (space.path / "card.md").read_text(encoding="utf-8").splitlines()
+    assert f"| made from | {made_from.format(**facts)} |" in card
+
+
+def test_an_encoder_comes_from_what_is_left_in_it() -> None:
+    learned, pretrained, blend = (tiny_encoder(seed=seed) for seed in range(3))
+    assert parents_of(learned, learned, None) == parents_of(learned, learned, pretrained) == ()
+    assert parents_of(pretrained, None, pretrained) == (pretrained.fingerprint,)
+    assert parents_of(pretrained, learned, pretrained) == (pretrained.fingerprint,)  # a blend of weight 0
+    assert parents_of(blend, learned, pretrained) == (learned.fingerprint, pretrained.fingerprint)
+
+
+def test_a_card_without_a_licence_states_none(tmp_path: Path) -> None:
+    assert stated_licence(tmp_path) is None
+    (tmp_path / "README.md").write_text("license: mit, says the text, not the head\n")
+    assert stated_licence(tmp_path) is None
+
+
 def test_what_was_not_said_is_not_shown() -> None:
     assert "size" not in render_card("tickets.space", DESCRIPTION)
 
@@ -47,6 +104,7 @@ def test_what_was_not_said_is_not_shown() -> None:
 def test_what_was_not_measured_is_not_claimed() -> None:
     card = render_card("x.space", SpaceDescription(encoder=EncoderRecord("transformer", "ab" * 32, 384)))
     assert "nDCG" not in card
+    assert "nothing but the corpus" not in card
     assert "## Cost" not in card
     assert "trust_remote_code" not in card
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 from click.exceptions import Exit
 from click.testing import CliRunner
+from conftest import Cli
 
 from tolman.cli.exits import Verbs
 from tolman.errors import QueryError, SpaceMismatch, TolmanError
@@ -99,6 +100,48 @@ def test_a_crash_is_told() -> None:
     )
     assert outcome.returncode == -signal.SIGABRT
     assert "Aborted" in outcome.stderr
+
+
+def test_ctrl_c_while_it_starts_is_one_line() -> None:
+    script = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from tolman.__main__ import main
+main()
+"""
+    outcome = subprocess.run([sys.executable, "-c", script, "--version"], capture_output=True, text=True, check=False)
+    assert (outcome.returncode, outcome.stdout) == (130, "")
+    assert outcome.stderr == "error: interrupted before anything was begun\n"
+
+
+def test_python_m_tolman_is_the_command_line() -> None:
+    outcome = subprocess.run([sys.executable, "-m", "tolman", "--version"], capture_output=True, text=True, check=True)
+    assert outcome.stdout.startswith("tolman ")
+
+
+def test_a_reader_who_went_away_ends_it_without_a_word() -> None:
+    script = (
+        "import click, tolman.cli as c\n@c.app.command()\ndef many():\n  while True: click.echo('x' * 999)\nc.main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, "many"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
+def test_what_is_not_text_is_wrong_usage(cli: Cli) -> None:
+    outcome = cli("search", "x.space", os.fsdecode(b"caf\xe9"))
+    assert outcome.code == 2
+    assert "expected text in UTF-8, got 'caf\\udce9'" in outcome.stderr
 
 
 def test_ctrl_c_ends_with_130() -> None:

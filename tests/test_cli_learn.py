@@ -1,9 +1,19 @@
+import json
+import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from conftest import TICKETS, Cli
 
 from tolman.cli.learn import default_output
+from tolman.space.space import open_space
+
+CHECKPOINT_EVERY_STEP = (
+    "from tolman import training; training.CHECKPOINT_EVERY_S = 0; from tolman.cli import main; main()"
+)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +61,37 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_help_says_what_the_budget_does_not_bound(cli: Cli) -> None:
+    words = " ".join(cli("learn", "--help").stdout.split())
+    assert "The budget ends training. What training starts from counts into it but isn't cut short" in words
+
+
 def test_wrong_usage_is_2(cli: Cli) -> None:
     assert cli("learn").code == 2
     assert cli("learn", TICKETS, "--size", "huge").code == 2
+
+
+def test_killed_while_training_it_goes_on_and_ends_the_same(cli: Cli, tmp_path: Path) -> None:
+    def arguments(name: str) -> tuple[str, ...]:  # the budget is long: steps end it, on any machine
+        return ("learn", str(TICKETS), "-o", str(tmp_path / name), "--size", "tiny", "--budget", "1h")
+
+    assert cli(*arguments("whole.space")).code == 0
+    workshop = tmp_path / "killed.space.learning.partial"
+    with subprocess.Popen([sys.executable, "-c", CHECKPOINT_EVERY_STEP, *arguments("killed.space")]) as child:
+        while not (workshop / "checkpoint.safetensors").exists():
+            assert child.poll() is None
+            time.sleep(0.001)
+        child.kill()
+    assert not (tmp_path / "killed.space").exists()
+    first_try = json.loads((workshop / "cost.json").read_text())
+    assert first_try["cpu_seconds"] > 0
+    (workshop / "cost.json").write_text(json.dumps(first_try | {"cpu_seconds": 1000.0, "wall_seconds": 2000.0}))
+    outcome = cli(*arguments("killed.space"))
+    assert outcome.code == 0, outcome.stderr
+    assert re.search(r"^resuming at step [1-9]", outcome.stderr, re.MULTILINE)
+    whole, killed = (open_space(tmp_path / name).description for name in ("whole.space", "killed.space"))
+    assert killed.encoder.fingerprint == whole.encoder.fingerprint
+    assert killed.recipe["run"]["steps"] == whole.recipe["run"]["steps"]
+    assert killed.cost["cpu_seconds"] > 1000
+    assert killed.cost["wall_seconds"] > 2000
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["killed.space", "whole.space"]

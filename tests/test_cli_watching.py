@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import subprocess
 import sys
 
@@ -12,8 +13,10 @@ from tolman.cli.watching import progress_on_stderr
 with progress_on_stderr() as progress:
     progress.start("learning", total=4)
     progress.say("vocabulary [of] 4,000")
-    for loss in (2.0, 1.5, 1.25, 1.125):
-        progress.advance(1, loss=loss, objective="contrastive")
+    progress.advance(0, objective="contrastive")
+    progress.advance(1, quality=0.25)
+    for loss in (1.5, 1.25, 1.125):
+        progress.advance(1, loss=loss)
     progress.start("counting")
     progress.advance(3)
 """
@@ -29,15 +32,17 @@ def test_a_log_says_when_stages_begin_and_end() -> None:
     stream = io.StringIO()
     lines = Lines(stream, every_seconds=1e9)
     lines.start("reading", total=10)
-    lines.advance(4)
+    lines.advance(4, documents=4)
     lines.start("learning")
+    lines.advance(1, loss=0.5, quality=0.75)
     lines.advance(1, loss=0.25)
     lines.advance(1)
     lines.say("note")
     lines.finish()
     shown = stream.getvalue().splitlines()
     assert [line.split(":")[0] for line in shown] == ["reading ...", "reading", "learning ...", "note", "learning"]
-    assert shown[-1].endswith("s (loss 0.25)")
+    assert shown[1].endswith("s (documents 4)")
+    assert shown[-1].endswith("s (loss 0.25, quality 0.75)")
 
 
 def test_a_log_speaks_now_and_then() -> None:
@@ -56,9 +61,12 @@ def test_no_terminal_gives_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -
     assert shown.err.startswith("reading ...\nreading: ")
 
 
-def test_a_terminal_gives_bars() -> None:
+@pytest.mark.parametrize(
+    ("width", "facts"), [(140, "quality 0.25, loss 1.12, objective contrastive"), (80, "quality 0.25, loss 1.12")]
+)
+def test_a_terminal_gives_bars(width: int, facts: str) -> None:
     ours, theirs = os.openpty()
-    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "140"}
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(width)}
     outcome = subprocess.run(
         [sys.executable, "-c", SCRIPT], stderr=theirs, stdout=subprocess.PIPE, env=environment, check=True
     )
@@ -67,5 +75,7 @@ def test_a_terminal_gives_bars() -> None:
     os.close(ours)
     assert outcome.stdout == b""
     assert "vocabulary [of] 4,000" in drawn
-    assert "loss 1.12, objective contrastive" in drawn
+    assert re.search(rf"0:00:00.*left.*0:00:00.*{facts}", drawn)
+    assert "counting" in drawn
+    assert "loss" not in drawn[drawn.rindex("counting") :]
     assert drawn.count("100 %") >= 2  # both stages end full, the one of unknown length too

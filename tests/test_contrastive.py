@@ -55,6 +55,15 @@ def test_prefixes_are_averaged():
     assert float(losses[4, 8].detach()) == pytest.approx(float((losses[4,] + losses[8,]).detach()) / 2, rel=1e-6)
 
 
+def test_a_source_without_two_pairs_is_passed_over():
+    none, one = (SpansAndDocuments(DOCUMENTS.only(np.arange(count)), batch=8) for count in (0, 1))
+    assert not plain([(0.5, none), (0.5, one)]).possible
+    mixed, whole = plain([(0.9, none), (0.1, SpansAndDocuments(DOCUMENTS, batch=8))]), Bags()
+    assert mixed.possible
+    for draw in range(20):
+        assert float(mixed.loss(whole, np.random.default_rng(draw)).detach()) > 0
+
+
 def test_spans_stand_in_their_documents():
     queries, documents = SpansAndDocuments(DOCUMENTS, batch=8, shortest=3, longest=5).draw(np.random.default_rng(1))
     for row in range(8):
@@ -75,6 +84,9 @@ def test_shares_are_kept():
     class Counting:
         def __init__(self):
             self.drawn = 0
+
+        def __len__(self):
+            return len(DOCUMENTS)
 
         def draw(self, generator):
             self.drawn += 1

@@ -4,6 +4,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tolman import cost
@@ -14,6 +15,11 @@ from tolman.errors import BudgetError
 @pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("5m", 300), ("2h", 7200), (" 1.5M ", 90), ("0.5s", 0.5)])
 def test_budgets(text: str, seconds: float) -> None:
     assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("seconds", [60, 0.5, 1e-6, 1e6, np.int64(60), np.float32(0.5)])
+def test_a_number_is_seconds(seconds: float) -> None:
+    assert parse_budget(seconds) == seconds
 
 
 @pytest.mark.parametrize(
@@ -78,6 +84,46 @@ def test_energy_counters_are_summed_and_may_wrap(tmp_path: Path, monkeypatch: py
         (tmp_path / "intel-rapl:1" / "energy_uj").write_text("130000000\n")
     assert meter.read().energy_joules == pytest.approx(180)
     assert meter.read().energy_method.startswith("measured")
+
+
+def test_what_earlier_tries_took_is_counted_too(tmp_path: Path) -> None:
+    for tries in (1, 2, 3):
+        with Meter() as meter, meter.kept_in(tmp_path / "cost.json"):
+            exec(burn(0.1))
+            inside = meter.read()
+        assert meter.read().cpu_seconds >= inside.cpu_seconds >= 0.08 * tries  # the clock ticks in hundredths
+        assert meter.read().wall_seconds >= 0.1 * tries
+        assert meter.read().energy_joules >= inside.energy_joules
+    kept = Cost.from_json(json.loads((tmp_path / "cost.json").read_text()))
+    assert kept.cpu_seconds == pytest.approx(meter.read().cpu_seconds, abs=0.05)
+    assert meter.read().energy_method.count("estimated") <= 1
+
+
+def test_the_count_of_a_try_that_is_killed_is_at_most_a_second_short(tmp_path: Path) -> None:
+    script = f"""
+import time
+from pathlib import Path
+from tolman.cost import Meter
+with Meter() as meter, meter.kept_in(Path({str(tmp_path / "cost.json")!r})):
+    time.sleep(1.5)
+    print(meter.read().wall_seconds, flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        counted = float(child.stdout.readline())
+        child.kill()
+    kept = Cost.from_json(json.loads((tmp_path / "cost.json").read_text()))
+    assert kept.wall_seconds > counted - 1.2
+
+
+def test_a_count_that_cannot_be_kept_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "cost.json").write_text("[damaged")
+    with Meter() as meter, meter.kept_in(tmp_path / "cost.json"):
+        pass
+    with Meter() as meter, meter.kept_in(tmp_path / "no such folder" / "cost.json"):
+        pass
+    assert meter.read().wall_seconds < 60
 
 
 def test_a_cost_survives_json() -> None:

@@ -30,7 +30,6 @@ ORDER = (
     "space.filters",
     "space.store",
     "space.index",
-    "space.compression",
     "tuning",
     "confidence",
     "snippets",
@@ -41,6 +40,7 @@ ORDER = (
     "learning",
     "",  # tolman/__init__.py: the table of contents
     "cli",
+    "__main__",
 )
 
 # Imports inside a function that may point upwards, each with its reason.
@@ -106,6 +106,11 @@ def test_a_module_imports_only_lower_layers(module: str) -> None:
         if deferred and (module, target) in UPWARD:
             continue
         assert layer(target) <= own, f"{FILES[module]}:{line} imports tolman.{target}, which stands above it"
+
+
+def test_every_place_in_the_order_is_taken() -> None:
+    empty = [name for name in ORDER if not any(m == name or m.startswith(f"{name}.") for m in FILES)]
+    assert empty == []
 
 
 def test_no_ring_of_imports() -> None:

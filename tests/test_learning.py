@@ -2,13 +2,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import tiny_encoder
 
 import tolman
 from tolman import learning
-from tolman.errors import ModelError, SourceError, SpaceError, TolmanError
+from tolman.cli.watching import progress_on_stderr
+from tolman.errors import BudgetError, ModelError, SourceError, SpaceError, StorageError, TolmanError
 from tolman.learning import Plan, learn
 from tolman.progress import Silent
 from tolman.space.space import LatentSpace, open_space
+from tolman.space.staging import Staging
 
 WORDS = [
     "river",
@@ -59,6 +62,44 @@ def test_few_documents_are_learned_without_a_judge(tmp_path):
     assert space.search("river")[0].confidence is None
 
 
+def test_documents_too_short_to_learn_by_keep_the_start(tmp_path, capsys):
+    with progress_on_stderr() as progress:
+        space = learn(["5", '["a","b"]', '{"a":1}'], tmp_path / "x.space", budget="5s", progress=progress)
+    assert "too short to learn by" in capsys.readouterr().err
+    run = space.description.recipe["run"]
+    assert (run["steps"], run["loss_first"], run["diverged"]) == (0, None, False)
+    assert space.description.recipe["chosen"] == "start"
+    assert space.search("a b")[0].id == space.table(["id", "text"]).to_pylist()[1]["id"]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, "a", 1.5, None])
+def test_a_seed_is_a_whole_number_that_generators_take(tmp_path, seed):
+    with pytest.raises(TolmanError, match=r"from 0 to 4294967295, got"):
+        learn(list(documents()), tmp_path / "x.space", seed=seed)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_seed_may_be_of_numpy_and_a_base_a_path(tmp_path):
+    (tmp_path / "model").mkdir()
+    tiny_encoder().save(tmp_path / "model")
+    space = learn(list(documents(5)), tmp_path / "x.space", base=tmp_path / "model", seed=np.int64(3))
+    assert space.description.recipe["seed"] == 3
+
+
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan"), float("inf"), None])
+def test_a_budget_is_a_number_above_zero(tmp_path, budget):
+    with pytest.raises(BudgetError, match="above zero"):
+        learn(list(documents()), tmp_path / "x.space", budget=budget)
+
+
+def test_another_process_is_named_by_the_space_it_makes(tmp_path):
+    with (
+        Staging(tmp_path / "x.space.learning", {}),
+        pytest.raises(SpaceError, match=r"another process is making \S*/x\.space: "),
+    ):
+        learn(list(documents()), tmp_path / "x.space", budget="1s")
+
+
 def test_what_is_not_a_space_is_not_touched_and_nothing_is_learned(tmp_path, monkeypatch):
     monkeypatch.setattr(learning, "read_corpus", lambda *_, **__: pytest.fail("read before looking"))
     (tmp_path / "x.space").write_text("mine")
@@ -91,9 +132,22 @@ def test_a_run_killed_while_building_does_not_learn_again(tmp_path, monkeypatch)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.space"]
 
 
-def test_an_error_leaves_nothing_behind(tmp_path):
+@pytest.mark.parametrize("base", ["no-such-model", "scratch+no-such-model", "scratch+."])
+def test_a_base_that_cannot_be_had_costs_no_learning(tmp_path, monkeypatch, base):
+    monkeypatch.chdir(tmp_path)  # a folder, but without a model
+    monkeypatch.setattr(learning, "read_corpus", lambda *_, **__: pytest.fail("read before looking"))
     with pytest.raises(ModelError):
-        learn(list(documents()), tmp_path / "x.space", base="no-such-model")
+        learn("tickets.csv", tmp_path / "new" / "x.space", base=base)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_leaves_nothing_behind_not_even_folders_above(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(LatentSpace, "create", refuse)
+    with pytest.raises(StorageError):
+        learn(list(documents()), tmp_path / "new" / "deep" / "x.space", budget="1s")
     assert not list(tmp_path.iterdir())
 
 
@@ -114,7 +168,17 @@ def test_plans(base, objectives, plan):
 
 @pytest.mark.parametrize(
     ("base", "objectives", "size"),
-    [("scratch", "masked", None), ("minilm", "contrastive", None), ("scratch+", None, None), ("minilm", None, "tiny")],
+    [
+        ("scratch", "masked", None),
+        ("minilm", "contrastive", None),
+        ("scratch+", None, None),
+        ("", None, None),
+        (" ", None, None),
+        ("minilm", None, "tiny"),
+        ("scratch", None, "huge"),
+        ("scratch", None, ""),
+        ("scratch", None, float("nan")),
+    ],
 )
 def test_dials_that_do_not_go_together(base, objectives, size):
     with pytest.raises(TolmanError):

@@ -73,6 +73,9 @@ def test_every_version_can_be_opened_and_only_read(store: DocumentStore, tmp_pat
         DocumentStore(tmp_path / "documents.lance", version=listed[1].version).remove(["d0"])
     with pytest.raises(SpaceError, match="at version 999"):
         DocumentStore(tmp_path / "documents.lance", version=999)
+    for version in (-3, 0, 2**64):
+        with pytest.raises(SpaceError, match=f"no version {version}: "):
+            DocumentStore(tmp_path / "documents.lance", version=version)
 
 
 def test_a_reader_keeps_the_version_it_opened(store: DocumentStore, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class Fit:
     broken_at: int = -1
     killed_at: int = -1
     name: str = "fit"
+    possible: bool = True
     calls: int = 0
 
     def loss(self, model, generator):
@@ -51,7 +52,7 @@ def test_it_learns():
 
 
 def test_a_killed_run_resumes_bit_for_bit(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "_CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY_S", 0.0)
     straight, resumed = Line(), Line()
     run(straight, Fit())
     with pytest.raises(KeyboardInterrupt):
@@ -63,7 +64,7 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_of_another_recipe_is_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "_CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY_S", 0.0)
     with pytest.raises(KeyboardInterrupt):
         run(Line(), Fit(killed_at=120), tmp_path)
     objective = Fit()
@@ -76,6 +77,37 @@ def test_a_loss_that_is_not_finite_goes_back(tmp_path):
     result = run(model, Fit(broken_at=50), tmp_path)
     assert result.diverged
     assert torch.isfinite(model.slope).all()
+
+
+def test_a_loss_that_is_not_finite_from_the_start_is_no_number_in_the_report():
+    result = run(Line(), Fit(broken_at=1))
+    assert (result.steps, result.diverged, result.loss_first, result.loss_last) == (0, True, None, None)
+
+
+def test_what_there_is_nothing_to_learn_by_is_left_out():
+    alone, beside = Line(), Line()
+    schedule = Schedule(steps=20, seconds=60, peak=0.1)
+    run(alone, Fit(), schedule=schedule)
+    idle = Fit(possible=False)
+    arguments = {"seed": 0, "checkpoint": None, "recipe": "r", "progress": Silent()}
+    train(beside, [(1.0, idle), (1.0, Fit())], schedule, **arguments)
+    torch.testing.assert_close(alone.slope, beside.slope, rtol=0, atol=0)
+    assert train(Line(), [(1.0, idle)], schedule, **arguments).steps == idle.calls == 0
+
+
+def test_whoever_watches_sees_objective_loss_and_quality():
+    class Watching(Silent):
+        def __init__(self):
+            self.facts = {}
+
+        def advance(self, amount=1.0, **facts):
+            self.facts |= facts
+
+    watcher, schedule = Watching(), Schedule(steps=20, seconds=60, peak=0.1)
+    arguments = {"seed": 0, "checkpoint": None, "recipe": "r", "progress": watcher, "quality": lambda: 0.5}
+    train(Line(), [(1.0, Fit()), (0.5, Fit(name="other"))], schedule, **arguments)
+    assert (watcher.facts["objective"], watcher.facts["quality"]) == ("fit + other", 0.5)
+    assert watcher.facts["loss"] > 0
 
 
 def test_the_clock_ends_a_slow_run():

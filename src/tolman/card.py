@@ -11,6 +11,7 @@ LOADING = {
     "blended": "SentenceTransformer({folder!r}, trust_remote_code=True)  # its module lies in the folder, read it",
     "transformer": "SentenceTransformer({folder!r})",
 }
+PRETRAINED = "pretrained"  # in the recipe: the model that others made
 MEASURED_ON = ("questions", "documents", "confidence_calibration_error")
 MEASURES = {
     "bm25": "words alone (BM25)",
@@ -22,7 +23,8 @@ MEASURES = {
 }
 LIMITS = {
     "static": (
-        "It knows the words of this corpus. Words that never occur in it have no meaning here, nor does word order.",
+        "It knows the words of the corpus it was learned on. Words that never occur there have no meaning here, nor "
+        "does word order.",
         "It was learned on one corpus; on text of another kind expect less.",
     ),
     "transformer": ("It was trained by others on other text; what they chose and left out is in it.",),
@@ -75,9 +77,19 @@ def _encoder(description: SpaceDescription) -> str:
         "family": encoder.family,
         "dimensions": encoder.dim,
         "fingerprint": f"`{encoder.fingerprint[:16]}`",
-        "made from": ", ".join(f"`{parent[:16]}`" for parent in description.parents) or "nothing but the corpus",
+        "made from": _made_from(description),
     }
-    return _section("Encoder", _table(facts | dict(flat(description.recipe))))
+    recipe = {name: value for name, value in description.recipe.items() if name != PRETRAINED}
+    return _section("Encoder", _table(facts | dict(flat(recipe))))
+
+
+def _made_from(description: SpaceDescription) -> str:
+    model, plan = (description.recipe.get(name) or {} for name in (PRETRAINED, "plan"))
+    if not description.parents:
+        return "nothing but the corpus" if plan.get("scratch") else "not recorded"
+    named = {model.get("fingerprint"): f"{model.get('name')} (licence: {model.get('licence') or 'not stated'})"}
+    learned = "an encoder learned from the corpus" if model else "an encoder"
+    return " and ".join(f"{named.get(parent, learned)} `{parent[:16]}`" for parent in description.parents)
 
 
 def _quality(description: SpaceDescription) -> str:

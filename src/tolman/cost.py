@@ -6,13 +6,17 @@ CPU seconds times a stated power per busy core. The default power is the figure 
 are left out, theirs are not.
 """
 
+import json
 import math
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from numbers import Real
 from pathlib import Path
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,19 +26,23 @@ WATTS_PER_CORE = 12.0
 RAPL = Path("/sys/class/powercap")
 STATUS = Path("/proc/self/status")
 
+_KEEP_EVERY_S = 1.0
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def parse_budget(text: str) -> float:
-    """The seconds in "60s", "5m", "1.5h".
+def parse_budget(budget: str | float) -> float:
+    """The seconds in "60s", "5m", "1.5h"; a number is seconds already.
 
     Raises:
-        BudgetError: no number with a unit, or not more than zero.
+        BudgetError: neither a number nor text of one with a unit, or not more than zero.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip().lower())
-    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if isinstance(budget, Real):
+        seconds = float(budget)
+    else:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", str(budget).strip().lower())
+        seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
     if not 0 < seconds < math.inf:
-        raise BudgetError(f"expected a budget above zero with its unit, like 60s, 5m or 2h; got {text!r}")
+        raise BudgetError(f"expected a budget above zero with its unit, like 60s, 5m or 2h; got {budget!r}")
     return seconds
 
 
@@ -56,6 +64,17 @@ class Cost:
     energy_joules: float
     energy_method: str
 
+    def __add__(self, later: "Cost") -> "Cost":
+        """Of two tries at the same work; the peak is that of the hungrier."""
+        methods = dict.fromkeys((self.energy_method, later.energy_method))
+        return Cost(
+            self.wall_seconds + later.wall_seconds,
+            self.cpu_seconds + later.cpu_seconds,
+            max(self.peak_bytes, later.peak_bytes),
+            self.energy_joules + later.energy_joules,
+            "; then ".join(methods),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """A mapping that `from_json` reads back."""
         return asdict(self)
@@ -72,9 +91,10 @@ class Meter:
     def __init__(self, watts_per_core: float = WATTS_PER_CORE) -> None:
         self.watts_per_core = watts_per_core
         self._cost: Cost | None = None
+        self._earlier: Cost | None = None
 
     def __enter__(self) -> Self:
-        self._cost = None
+        self._cost = self._earlier = None
         self._wall, self._cpu, self._rapl = time.perf_counter(), cpu_seconds(), _rapl_counters()
         return self
 
@@ -87,6 +107,30 @@ class Meter:
         """The cost of the block; inside it, the cost so far."""
         return self._cost or self._measure()
 
+    @contextmanager
+    def kept_in(self, path: Path) -> Iterator[None]:
+        """Keep the cost so far in `path`, once a second, and count what earlier tries at the same work kept there.
+
+        What a kill takes away is then less than a second of the count.
+        """
+        self._earlier = _read(path)
+        done = Event()
+
+        def keep() -> None:
+            while True:
+                _write(self.read(), path)
+                if done.wait(_KEEP_EVERY_S):
+                    return
+
+        keeper = Thread(target=keep, daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            done.set()
+            keeper.join()
+            _write(self.read(), path)
+
     def _measure(self) -> Cost:
         cpu = cpu_seconds() - self._cpu
         measured = _rapl_joules(self._rapl, _rapl_counters())
@@ -97,7 +141,23 @@ class Meter:
             )
         else:
             energy, method = measured, "measured: processor counters (RAPL), everything on this machine included"
-        return Cost(time.perf_counter() - self._wall, cpu, peak_bytes(), energy, method)
+        cost = Cost(time.perf_counter() - self._wall, cpu, peak_bytes(), energy, method)
+        return self._earlier + cost if self._earlier else cost
+
+
+def _read(path: Path) -> Cost | None:
+    try:
+        return Cost.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write(cost: Cost, path: Path) -> None:
+    """Whole or not at all. A count that can't be kept is no reason to stop the work that it counts."""
+    beside = path.with_name(f"{path.name}.partial")
+    with suppress(OSError):
+        beside.write_text(json.dumps(cost.to_json()), encoding="utf-8")
+        beside.replace(path)
 
 
 def cpu_seconds() -> float:

@@ -6,14 +6,16 @@ its card.
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tolman.card import render_card
+from tolman.card import PRETRAINED, render_card
 from tolman.confidence import fit_confidence
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.passages import words
@@ -43,6 +45,7 @@ _POOL = (1_000, 3_000)  # documents that questions are asked over, at least and 
 _HOPELESS = 0.05  # nDCG@10 of the judge's questions, under which they calibrate nothing
 _ASKED_SHARE = 0.2  # of the corpus in between, where a transformer has to encode them
 _FEWEST_DOCUMENTS = 2
+_SEEDS = 2**32  # scikit-learn takes no more
 _SCRATCH_OBJECTIVES = ("contrastive",)
 
 
@@ -50,7 +53,7 @@ def learn(
     source: Source,
     path: str | Path,
     *,
-    base: str = "scratch",
+    base: str | Path = "scratch",
     objectives: str | None = None,
     size: "Size | None" = None,
     budget: str | float = "60s",
@@ -71,7 +74,9 @@ def learn(
         objectives: "contrastive" for scratch, "none" to take the base, or the LSA start, as it is. None: what the
             base allows.
         size: dimensions of a scratch encoder; by the corpus when None.
-        budget: time for learning, "60s", "5m", "2h" or seconds. Reading before it and building after it are not in it.
+        budget: time for learning, "60s", "5m", "2h" or seconds. It ends training; tokenizer and start count into it
+            but are not cut short, so on a large corpus a small budget is overrun. Reading before it and building
+            after it are not in it.
         seed: of every draw.
         text, title, id, label: columns of the source; guessed when None.
         progress: who watches; nobody when None.
@@ -83,45 +88,120 @@ def learn(
         SourceError: nothing to learn from.
         BudgetError: a budget that can't be read.
         ModelError: the base can't be had.
+        TolmanError: objectives that the base can't learn by, no such size, or no such seed.
         SpaceError: something other than a space is at `path`.
         StorageError: the disk refused.
     """
     progress = progress or Silent()
     path = Path(path)
-    seconds = parse_budget(budget if isinstance(budget, str) else f"{budget}s")
-    plan = Plan.parse(base, objectives, size)
+    seconds, seed = parse_budget(budget), _seed(seed)
+    plan = Plan.parse(str(base), objectives, size)
     require_place(path)
     with Meter() as meter:
+        base_model = _pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
         source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
         if len(source) < _FEWEST_DOCUMENTS:
             raise SourceError(
                 f"learning needs at least {_FEWEST_DOCUMENTS} different documents, "
                 f"{source.report.source} has {len(source)}"
             )
-        return _build(source, path, plan, seconds=seconds, seed=seed, meter=meter, progress=progress)
+        with _new_folders_above(path):
+            return _build(source, path, plan, base_model, seconds=seconds, seed=seed, meter=meter, progress=progress)
+
+
+def _seed(seed: int) -> int:
+    """`seed` as a number that every generator takes."""
+    try:
+        number = index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < _SEEDS:
+        raise TolmanError(f"expected a seed that is a whole number from 0 to {_SEEDS - 1}, got {seed!r}")
+    return number
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A model that others made.
+
+    Attributes:
+        encoder: the model.
+        name: as it was asked for.
+        licence: of its weights; None where nobody says.
+    """
+
+    encoder: Encoder
+    name: str
+    licence: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """For the recipe."""
+        return {"name": self.name, "licence": self.licence, "fingerprint": self.encoder.fingerprint}
+
+
+def _pretrained(plan: "Plan", progress: Progress) -> Pretrained | None:
+    """The model that the plan takes as it is or beside what is learned."""
+    if plan.pretrained is None:
+        return None
+    from tolman.models import load_encoder
+    from tolman.models.licence import stated_licence
+    from tolman.models.pretrained import KNOWN_MODELS, resolve_base
+
+    folder, known = resolve_base(plan.pretrained, progress), KNOWN_MODELS.get(plan.pretrained)
+    licence = known.licence if known else stated_licence(folder)
+    return Pretrained(load_encoder(folder), plan.pretrained, licence)
+
+
+@contextmanager
+def _new_folders_above(path: Path) -> Iterator[None]:
+    """Folders that had to be made for `path` go again after an error."""
+    made = [folder for folder in path.absolute().parents if not folder.exists()]
+    try:
+        yield
+    except Exception:
+        with suppress(OSError):  # never made, or somebody else put something there
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 def _build(
-    corpus: Corpus, path: Path, plan: "Plan", *, seconds: float, seed: int, meter: Meter, progress: Progress
+    corpus: Corpus,
+    path: Path,
+    plan: "Plan",
+    pretrained: Pretrained | None,
+    *,
+    seconds: float,
+    seed: int,
+    meter: Meter,
+    progress: Progress,
 ) -> LatentSpace:
     """Make the encoder in a workshop beside the space, then the space; both go on where a killed run stopped."""
     key = {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
-    with Staging(path.with_name(f"{path.name}.learning"), key) as workshop:
-        made = Maker(corpus, plan, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress).make()
-
-        def finish(space: LatentSpace) -> None:
-            space.describe(replace(space.description, cost=meter.read().to_json()))
-            with storing(f"can't write {space.path / CARD}"):
-                (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
-
-        description = SpaceDescription(
-            search=made.search, recipe=made.recipe, quality=made.quality, parents=made.parents
-        )
-        space = LatentSpace.create(
-            path, corpus, made.encoder, description=description, progress=progress, finish=finish
-        )
+    with Staging(path.with_name(f"{path.name}.learning"), key, made_for=path) as workshop:
+        with meter.kept_in(workshop.folder / "cost.json"):
+            model = pretrained.encoder if pretrained else None
+            made = Maker(
+                corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
+            ).make()
+            space = _publish(path, corpus, made, pretrained, meter=meter, progress=progress)
         shutil.rmtree(workshop.folder)
     return space
+
+
+def _publish(
+    path: Path, corpus: Corpus, made: "Made", pretrained: Pretrained | None, *, meter: Meter, progress: Progress
+) -> LatentSpace:
+    """The space with its cost and its card, in its place."""
+
+    def finish(space: LatentSpace) -> None:
+        space.describe(replace(space.description, cost=meter.read().to_json()))
+        with storing(f"can't write {space.path / CARD}"):
+            (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
+
+    recipe = {**made.recipe, PRETRAINED: pretrained.to_json() if pretrained else None}
+    description = SpaceDescription(search=made.search, recipe=recipe, quality=made.quality, parents=made.parents)
+    return LatentSpace.create(path, corpus, made.encoder, description=description, progress=progress, finish=finish)
 
 
 @dataclass(frozen=True)
@@ -142,7 +222,14 @@ class Plan:
 
     @classmethod
     def parse(cls, base: str, objectives: str | None, size: "Size | None") -> "Plan":
-        """Read the dials, refuse what they can't do together."""
+        """Read the dials, refuse what they can't do together.
+
+        Raises:
+            ModelError: no base, or none after the plus.
+            TolmanError: objectives that the base can't learn by, no such size, or a size for a base that has its own.
+        """
+        if not base.strip():
+            raise ModelError("expected a base: scratch, minilm, a model folder or a hub id; got nothing")
         first, plus, second = base.partition("+")
         scratch = first == "scratch"
         pretrained = (second if plus else None) if scratch else base
@@ -153,9 +240,18 @@ class Plan:
         if unknown or (wanted and not scratch):
             allowed = "contrastive or none" if scratch else "none: a pretrained base is taken as it is"
             raise TolmanError(f"base {base} learns by {allowed}; got objectives {objectives!r}")
-        if size and not scratch:
+        if size is not None and not scratch:
             raise TolmanError(f"--size is for the base scratch; {base} has a size of its own")
+        if size is not None:
+            _require_size(size)
         return cls(scratch, pretrained, scratch and objectives != "none", size)
+
+
+def _require_size(size: str) -> None:
+    from tolman.scratch import DIMENSIONS
+
+    if size not in tuple(DIMENSIONS):
+        raise TolmanError(f"expected a size of {', '.join(DIMENSIONS)}; got {size!r}")
 
 
 @dataclass(frozen=True)
@@ -173,10 +269,18 @@ class Maker:
     """One run of `learn`, up to the encoder and its settings: all but building the space."""
 
     def __init__(
-        self, corpus: Corpus, plan: Plan, *, seconds: float, seed: int, workshop: Path, progress: Progress
+        self,
+        corpus: Corpus,
+        plan: Plan,
+        pretrained: Encoder | None,
+        *,
+        seconds: float,
+        seed: int,
+        workshop: Path,
+        progress: Progress,
     ) -> None:
         self.corpus, self.plan, self.seconds, self.seed = corpus, plan, seconds, seed
-        self.workshop, self.progress = workshop, progress
+        self.pretrained, self.workshop, self.progress = pretrained, workshop, progress
 
     def make(self) -> Made:
         """Exam, encoder, weights, confidence."""
@@ -188,10 +292,10 @@ class Maker:
         recipe: dict[str, Any] = {"plan": asdict(self.plan), "budget_seconds": self.seconds, "seed": self.seed}
         quality: dict[str, Any] = {}
         learned = self._scratch(exam, pool, recipe, quality) if self.plan.scratch else None
-        pretrained = self._pretrained() if self.plan.pretrained else None
+        pretrained = self.pretrained
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
         search = self._settle(pool, cosines_QN, quality)
-        parents = tuple(part.fingerprint for part in (learned, pretrained) if part and part is not encoder)
+        parents = parents_of(encoder, learned, pretrained)
         return Made(encoder, search, recipe, quality, parents)
 
     def _exam(self) -> Exam:
@@ -239,12 +343,6 @@ class Maker:
         recipe.update(stored["recipe"])
         quality.update(stored["quality"])
         return StaticEncoder.load(kept)
-
-    def _pretrained(self) -> Encoder:
-        from tolman.models import load_encoder
-        from tolman.models.pretrained import resolve_base
-
-        return load_encoder(resolve_base(str(self.plan.pretrained), self.progress))
 
     def _combine(
         self,
@@ -306,6 +404,14 @@ def pool_size(documents: int, plan: Plan) -> int:
     """How many documents the judge ranks, of that many that are learned from."""
     fewest, most = _POOL
     return int(np.clip(_ASKED_SHARE * documents, fewest, most)) if plan.pretrained else most
+
+
+def parents_of(encoder: Encoder, learned: Encoder | None, pretrained: Encoder | None) -> tuple[str, ...]:
+    """Fingerprints of what `encoder` was taken from or consists of; none if it was learned from the corpus alone."""
+    if encoder is learned:
+        return ()
+    parts = (pretrained,) if encoder is pretrained else (learned, pretrained)
+    return tuple(part.fingerprint for part in parts if part)
 
 
 def _by_name(choice: Choice) -> dict[str, float]:

@@ -14,7 +14,10 @@ class Progress(Protocol):
         """Begin a stage of `total` units (None: unknown length). Ends the stage before."""
 
     def advance(self, amount: float = 1.0, **facts: float | str) -> None:
-        """`amount` more units of the current stage are done; `facts` are shown beside it (loss=..., quality=...)."""
+        """`amount` more units of the current stage are done.
+
+        `facts` (loss=..., quality=...) are shown beside it, each until it is given anew or the stage ends.
+        """
 
     def say(self, message: str) -> None:
         """One line worth keeping on the screen: a guess that was made, a number that was derived."""

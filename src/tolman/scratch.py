@@ -193,8 +193,9 @@ def learn_scratch(
     if not contrastive or clock.left <= 0:
         return Learned(start, (), start)
     best, trials = search.run()
-    spoiled = best.grade < start.grade if pool else best.grade == -math.inf
-    return Learned(start, tuple(trials), start if spoiled else best)
+    worse = best.grade < start.grade if pool else best.grade == -math.inf
+    unlearned = best.run is None or best.run.steps == 0
+    return Learned(start, tuple(trials), start if worse or unlearned else best)
 
 
 class _Clock:

@@ -24,7 +24,8 @@ from tolman.objectives.objective import Objective
 from tolman.progress import Progress
 from tolman.storage import storing
 
-_CHECKPOINT_EVERY_S = 15.0
+CHECKPOINT_EVERY_S = 15.0
+"""How much of a run is lost at most when it is killed."""
 _QUALITY_EVERY = 0.1  # of the run
 _SMOOTHING = 0.9
 
@@ -64,14 +65,14 @@ class Run:
     Attributes:
         steps: taken, earlier tries included.
         seconds: of wall clock, earlier tries included.
-        loss_first, loss_last: smoothed, in nats.
+        loss_first, loss_last: smoothed, in nats; None where no step was taken.
         diverged: whether a loss was not finite; the model is then as it was at the last good checkpoint.
     """
 
     steps: int
     seconds: float
-    loss_first: float
-    loss_last: float
+    loss_first: float | None
+    loss_last: float | None
     diverged: bool
 
 
@@ -90,12 +91,12 @@ def train(
 
     Args:
         model: its parameters are learned.
-        objectives: each with its weight in the loss.
+        objectives: each with its weight in the loss; those that the corpus gives nothing to learn by are left out.
         schedule: length and learning rate.
         seed: of every draw.
         checkpoint: folder to resume from and to save to; None keeps nothing.
         recipe: fingerprint of all that determines the run; a checkpoint of another recipe is not resumed.
-        progress: told loss, quality and time left.
+        progress: told objectives, loss, quality and how far it is.
         quality: label-free quality of the model as it stands, shown beside the loss.
 
     Raises:
@@ -104,7 +105,12 @@ def train(
     """
     if schedule.seconds <= 0 or schedule.steps < 1:
         raise BudgetError("the budget leaves no time for a single step; give more, e.g. --budget 60s")
+    objectives = [(weight, objective) for weight, objective in objectives if objective.possible]
+    if not objectives:
+        progress.say("the documents are too few or too short to learn by: the start stays as it is")
+        return _State().run(diverged=False)
     training = _Training(model, schedule, Checkpoint(checkpoint, recipe) if checkpoint else None, progress)
+    progress.advance(0.0, objective=" + ".join(objective.name for _, objective in objectives))
     while training.place < 1:
         generator = np.random.default_rng([seed, training.state.step])
         loss = torch.stack([weight * objective.loss(model, generator) for weight, objective in objectives]).sum()
@@ -159,7 +165,7 @@ class _Training:
         self.shown = self.place
 
     def save_when_due(self) -> None:
-        if self.keeper and time.monotonic() - self.saved > _CHECKPOINT_EVERY_S:
+        if self.keeper and time.monotonic() - self.saved > CHECKPOINT_EVERY_S:
             self.save()
             self.good = _copy(self.model)
             self.saved = time.monotonic()
@@ -192,7 +198,8 @@ class _State:
         self.loss_last = loss if math.isnan(self.loss_last) else _SMOOTHING * self.loss_last + (1 - _SMOOTHING) * loss
 
     def run(self, *, diverged: bool) -> Run:
-        return Run(self.step, self.seconds, self.loss_first, self.loss_last, diverged)
+        first, last = (None if math.isnan(loss) else loss for loss in (self.loss_first, self.loss_last))
+        return Run(self.step, self.seconds, first, last, diverged)
 
 
 class Checkpoint:

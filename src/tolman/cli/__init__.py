@@ -30,7 +30,7 @@ def app() -> None:
       tolman search tickets.space "refund never arrived"
 
     Results go to stdout, progress to stderr. Exit codes: 0 done, 1 an error (one line; TOLMAN_DEBUG=1 shows the
-    traceback), 2 wrong usage, 130 interrupted.
+    traceback), 2 wrong usage, 130 interrupted, 141 nobody reads the results any more.
     """
 
 

@@ -1,8 +1,9 @@
-"""How a verb ends: 0 done, 1 a clear line, 2 wrong usage (click's own), 130 interrupted."""
+"""How a verb ends: 0 done, 1 a clear line, 2 wrong usage (click's own), 130 interrupted, 141 nobody reads on."""
 
 import errno
 import faulthandler
 import os
+import signal
 import sys
 from types import TracebackType
 
@@ -25,6 +26,15 @@ class Verbs(click.Group):
         """Names for --help."""
         return list(self.commands)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What was typed, which must be text: a space holds its names in UTF-8, and so does whoever reads them."""
+        for argument in args:
+            try:
+                argument.encode()
+            except UnicodeEncodeError:
+                raise click.UsageError(f"expected text in UTF-8, got {argument!a}") from None
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the chosen verb; under TOLMAN_DEBUG=1 let errors through with their tracebacks."""
         if debugging():
@@ -37,6 +47,10 @@ class Verbs(click.Group):
         except TolmanError as error:
             _complain(str(error))
             ctx.exit(1)
+        except BrokenPipeError:
+            # What is still buffered must not complain when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(128 + signal.SIGPIPE)
         except OSError as error:
             if error.errno not in DISK_ERRORS:
                 raise

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 )
 @click.option("--objectives", metavar="LIST", help="What to learn by, with commas; none takes the base as it is.")
 @click.option("--size", type=click.Choice(["tiny", "small", "base"]), help="How big.  [default: by the corpus]")
-@click.option("--budget", metavar="TIME", default="60s", show_default=True, help="How long to learn: 60s, 5m, 2h.")
+@click.option(
+    "--budget", metavar="TIME", default="60s", show_default=True, help="How long to learn: 60s, 5m, 2h; see above."
+)
 @click.option("--seed", default=0, show_default=True, help="For repeatable runs.")
 def learn(
     source: str,
@@ -46,6 +48,9 @@ def learn(
     python:stdlib / python:PACKAGE for the docstrings of installed Python code.
 
     Measures the space, and writes it with its card into one folder. The base scratch needs no download.
+
+    The budget ends training. What training starts from counts into it but isn't cut short, and reading before it and
+    encoding after it come on top: these take as long as SOURCE needs.
 
     \b
     Examples:

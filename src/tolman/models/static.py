@@ -68,6 +68,9 @@ class StaticEncoder:
         tokenizer: of V tokens.
         table_VD: one row a token, kept as float16 (what is saved is what is used).
         saturation: term weights of documents and queries.
+
+    Raises:
+        ModelError: the table hasn't one row a token.
     """
 
     family = "static"

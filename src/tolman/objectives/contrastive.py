@@ -33,6 +33,10 @@ class ContrastiveModel(Protocol):
 class PairSource(Protocol):
     """Draws pairs of a text and a document that belong together."""
 
+    def __len__(self) -> int:
+        """How many pairs a batch has."""
+        ...
+
     def draw(self, generator: np.random.Generator) -> tuple[TokenSequences, TokenSequences]:
         """(queries, documents), as many of one as of the other."""
         ...
@@ -57,10 +61,20 @@ class Contrastive:
 
     name = "contrastive"
 
+    @property
+    def possible(self) -> bool:
+        """Whether there are two pairs to tell apart: of fewer the loss is 0, of none no number."""
+        return bool(self._sources)
+
+    @property
+    def _sources(self) -> Sequence[tuple[float, PairSource]]:
+        return [(share, source) for share, source in self.sources if len(source) > 1]
+
     def loss(self, model: ContrastiveModel, generator: np.random.Generator) -> Tensor:
         """Mean loss over prefixes and both directions, in nats a pair."""
-        shares = np.array([share for share, _ in self.sources])
-        _, source = self.sources[generator.choice(len(shares), p=shares / shares.sum())]
+        sources = self._sources
+        shares = np.array([share for share, _ in sources])
+        _, source = sources[generator.choice(len(shares), p=shares / shares.sum())]
         queries, documents = source.draw(generator)
         queries = queries.without(self.query_dropout, generator)
         documents = documents.without(self.document_dropout, generator)
@@ -83,9 +97,12 @@ class HeadsAndBodies:
     bodies: TokenSequences
     batch: int
 
+    def __len__(self) -> int:
+        return min(self.batch, len(self.heads))
+
     def draw(self, generator: np.random.Generator) -> tuple[TokenSequences, TokenSequences]:
         """Pairs of whole heads and whole bodies."""
-        rows = generator.choice(len(self.heads), min(self.batch, len(self.heads)), replace=False)
+        rows = generator.choice(len(self.heads), len(self), replace=False)
         return self.heads.only(rows), self.bodies.only(rows)
 
 
@@ -103,9 +120,12 @@ class SpansAndDocuments:
     shortest: int = 4
     longest: int = 32
 
+    def __len__(self) -> int:
+        return min(self.batch, len(self.documents))
+
     def draw(self, generator: np.random.Generator) -> tuple[TokenSequences, TokenSequences]:
         """Pairs of spans and whole documents."""
-        rows = generator.choice(len(self.documents), min(self.batch, len(self.documents)), replace=False)
+        rows = generator.choice(len(self.documents), len(self), replace=False)
         lengths = self.documents.lengths[rows]
         spans = np.minimum(generator.integers(self.shortest, self.longest + 1, len(rows)), lengths)
         starts = self.documents.offsets[rows] + (generator.random(len(rows)) * (lengths - spans + 1)).astype(np.int64)

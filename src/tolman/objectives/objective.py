@@ -20,6 +20,11 @@ class Objective(Protocol[ModelT_contra]):
         """See above."""
         ...
 
+    @property
+    def possible(self) -> bool:
+        """Whether the corpus holds anything that it can learn by."""
+        ...
+
     def loss(self, model: ModelT_contra, generator: np.random.Generator) -> Tensor:
         """Draw a batch with `generator` and return its scalar loss under `model`, in nats, with gradients."""
         ...

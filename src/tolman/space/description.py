@@ -79,7 +79,8 @@ class SpaceDescription:
         recipe: how its encoder was learned.
         quality: what was measured.
         cost: of learning.
-        parents: fingerprints of the encoders that this one came from.
+        parents: fingerprints of the encoders that this one was taken from or consists of; none for one learned from the
+            corpus alone.
     """
 
     format: int = FORMAT
@@ -136,7 +137,11 @@ class SpaceDescription:
 
     @classmethod
     def from_json(cls, stored: Any, path: Path) -> Self:
-        """Check and type what was read from `path`. Unknown fields are left out: a later Tolman may have added them."""
+        """Check and type what was read from `path`. Unknown fields are left out: a later Tolman may have added them.
+
+        Raises:
+            SpaceError: of a newer format, or not what `to_json` writes.
+        """
         version = stored.get("format") if isinstance(stored, dict) else None
         if not isinstance(version, int):
             raise SpaceError(f"{path} is damaged: expected an object with a number `format`; restore it from a backup")

@@ -46,12 +46,13 @@ class Staging:
         folder: where to write.
     """
 
-    def __init__(self, target: Path, identity: Mapping[str, str]) -> None:
+    def __init__(self, target: Path, identity: Mapping[str, str], *, made_for: Path | None = None) -> None:
         """Prepare for a space at `target`.
 
         Args:
             target: the space to be.
             identity: what is being made; only work on the same is resumed.
+            made_for: the space that people know of, if `target` is only a step on the way to it.
 
         Raises:
             SpaceError: see `require_place`.
@@ -61,6 +62,7 @@ class Staging:
         self.folder = _beside(self.target)
         self._identity = _MARK | dict(identity)
         self._lock: IO[str] | None = None
+        self._named = made_for or self.target
 
     def __enter__(self) -> Self:
         try:
@@ -70,7 +72,7 @@ class Staging:
                 self.clear()
                 _mark(self.folder, self._identity)
         except BlockingIOError:
-            raise SpaceError(f"another process is making {self.target}: wait for it, or choose another name") from None
+            raise SpaceError(f"another process is making {self._named}: wait for it, or choose another name") from None
         except OSError as error:
             if self._lock:  # else what is there may be the work of another process
                 self.__exit__(type(error), error, None)

@@ -101,6 +101,8 @@ class DocumentStore:
         """
         self._path = path
         self._pinned = version is not None
+        if version is not None and not 0 < version < 2**63:
+            raise SpaceError(f"{path.parent} has no version {version}: `tolman info` lists those it has")
         if not (path / "_versions").is_dir():
             raise SpaceError(f"{path.parent} has no readable {path.name}: restore it from a backup, or learn it again")
         with _lance_errors(f"can't open {path}" + (f" at version {version}" if version is not None else "")):

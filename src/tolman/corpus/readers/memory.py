@@ -22,7 +22,11 @@ DOCUMENT_ROLES = {"text": "text", "title": "title", "id": "id", "label": "label"
 
 
 def open_iterable(items: Iterable[Any]) -> Source:
-    """Texts, mappings or Documents; all of one kind."""
+    """Texts, mappings or Documents; all of one kind.
+
+    Raises:
+        SourceError: the first is none of these.
+    """
     iterator = iter(items)
     missing: list[Any] = []
     first = None
@@ -40,7 +44,11 @@ def open_iterable(items: Iterable[Any]) -> Source:
 
 
 def open_arrow(table: Any) -> Source:
-    """Anything with `__arrow_c_stream__`: Arrow tables and readers, pandas and polars data frames."""
+    """Anything with `__arrow_c_stream__`: Arrow tables and readers, pandas and polars data frames.
+
+    Raises:
+        SourceError: it isn't a table.
+    """
     name = f"the {type(table).__module__.partition('.')[0]} {type(table).__name__}"
     try:
         reader = _without_index(table) or pa.RecordBatchReader.from_stream(table)

@@ -21,7 +21,11 @@ class Page(NamedTuple):
 
 
 def read_text_page(path: Path, notes: list[str]) -> Page:
-    """A .txt file as one document."""
+    """A .txt file as one document.
+
+    Raises:
+        SourceError: it can't be read, isn't text, or is too large for one document.
+    """
     pieces, size = [], 0
     for _, line in read_lines(path, notes):
         size += len(line)
