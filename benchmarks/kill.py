@@ -143,7 +143,7 @@ def kill_training(rounds: int, moment: random.Random) -> dict[str, Cell]:
         path = Path(folder) / "killed.space"
         said = learn_to_the_end(path, seed=1)
         expected = open_space(path).description.encoder.fingerprint
-        training = float(re.findall(r"^learning: ([\d.]+) s", said, re.MULTILINE)[0])
+        training = sum(map(float, re.findall(r"^learning: ([\d.]+) s", said, re.MULTILINE)))
         learn_to_the_end(path, seed=0)
         for _ in range(rounds):
             with learning(path, seed=1) as child:

@@ -38,7 +38,7 @@ def test_cpu_time_of_this_process_and_of_its_children_is_counted() -> None:
     with Meter() as meter:
         exec(burn(0.1))
         subprocess.run([sys.executable, "-c", burn(0.2)], check=True)
-    assert 0.29 <= meter.read().cpu_seconds < 2
+    assert 0.28 <= meter.read().cpu_seconds < 2  # the clock ticks in hundredths
     assert meter.read().wall_seconds >= 0.29
 
 

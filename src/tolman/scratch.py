@@ -132,8 +132,8 @@ class Trial:
 
     def summary(self) -> dict[str, Any]:
         """For the recipe in space.json."""
-        told = {"temperature": self.recipe.temperature, "steps": self.recipe.steps}
-        return told | {"grade": self.grade, "ndcg": self.ndcg}
+        told = {"temperature": self.recipe.temperature, "steps": self.recipe.steps, "ndcg": self.ndcg}
+        return told | {"grade": None if self.grade == -math.inf else self.grade}
 
 
 @dataclass(frozen=True)
