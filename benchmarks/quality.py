@@ -179,7 +179,7 @@ def measure(
         "lexical weight": made.search.lexical_weight,
         "blend": made.recipe.get("blend", {}).get("weight"),
         "knn": knn_accuracy(ground, made),
-        "fit ECE": made.quality["confidence_calibration_error"],
+        "fit ECE": made.quality.get("confidence_calibration_error"),
         "judged ECE": calibration(ground, made, seed) if calibrated else None,
         "refusal AUROC": area,
         "own refused": own_refused,

@@ -123,8 +123,8 @@ class Trial:
         return 0.0 if self.grades is None else float(self.grades.mean())
 
     def beats(self, other: "Trial") -> bool:
-        """Whether it leads by more than one standard error over the questions: a recipe that does well on most corpora
-        isn't given up for noise."""
+        """Whether it leads by more than one standard error over the questions: what does well on most corpora isn't
+        given up for noise."""
         if self.grades is None or other.grades is None or self.grade <= other.grade:
             return False
         lead_Q = self.grades - other.grades
@@ -143,7 +143,7 @@ class Learned:
     Attributes:
         start: the LSA start.
         trials: one a recipe that was tried, in that order.
-        best: the one that was kept; the start if the judge says that learning spoiled it.
+        best: the one that was kept; the start if the judge says, beyond noise, that learning spoiled it.
     """
 
     start: Trial
@@ -193,7 +193,7 @@ def learn_scratch(
     if not contrastive or clock.left <= 0:
         return Learned(start, (), start)
     best, trials = search.run()
-    worse = best.grade < start.grade if pool else best.grade == -math.inf
+    worse = start.beats(best) or best.grade == -math.inf
     unlearned = best.run is None or best.run.steps == 0
     return Learned(start, tuple(trials), start if worse or unlearned else best)
 
