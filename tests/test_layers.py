@@ -28,6 +28,7 @@ ORDER = (
     "space.description",
     "space.language",
     "space.filters",
+    "space.fulltext",
     "space.store",
     "space.index",
     "tuning",

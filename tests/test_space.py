@@ -16,6 +16,7 @@ from tiny import tiny_corpus, tiny_document, tiny_encoder
 from tolman.corpus import corpus
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
+from tolman.corpus.reading import read_corpus
 from tolman.encoding import encode_documents
 from tolman.errors import QueryError, SourceError, SpaceError, SpaceMismatch
 from tolman.models.static import StaticEncoder
@@ -494,3 +495,11 @@ def test_two_add_at_once_while_one_searches(path: Path) -> None:
         child.stdout.close()
     assert searches > 1
     assert ids(open_space(path)) == numbered(*range(40), *range(1_000, 1_060), *range(2_000, 2_060))
+
+
+def test_parts_of_a_camel_case_name_find_it_and_the_whole_name_too(tmp_path: Path) -> None:
+    texts = ["Shut down a ThreadPoolExecutor in an orderly way.", "Read a file line by line."] * 5
+    source = [{"id": str(i), "text": f"{text} Number {i}."} for i, text in enumerate(texts)]
+    space = LatentSpace.create(tmp_path / "c.space", read_corpus(source), tiny_encoder())
+    for query in ("thread pool", "threadpoolexecutor", "ThreadPoolExecutor", "PoolExecutor"):
+        assert {int(hit.id) % 2 for hit in space.search(query, 5, mode="lexical")} == {0}, query

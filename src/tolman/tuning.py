@@ -20,6 +20,7 @@ import pyarrow as pa
 from tolman.judge import Pool
 from tolman.models.encoder import Floats
 from tolman.ranking import HybridRanking
+from tolman.space.fulltext import searchable
 from tolman.space.store import FULLTEXT, VECTOR, DocumentStore, document_schema
 
 BLEND_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
@@ -91,7 +92,7 @@ def _rows(contents: Sequence[str], schema: pa.Schema) -> pa.Table:
     filled = {
         "id": pa.array([str(row) for row in range(count)]),
         "text": pa.array(contents),
-        FULLTEXT: pa.array(contents),
+        FULLTEXT: pa.array([searchable(content) for content in contents]),
         VECTOR: pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(count, np.float32)), 1),
     }
     return pa.table([filled.get(f.name, pa.nulls(count, f.type)) for f in schema], schema=schema)

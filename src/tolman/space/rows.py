@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tolman.encoding import EncodedDocuments, encode_documents
 from tolman.errors import SourceError
 from tolman.models.encoder import Encoder
+from tolman.space.fulltext import searchable
 from tolman.space.store import FULLTEXT, PASSAGES, SPANS, VECTOR, DocumentStore
 
 NAMES = ("id", "duplicate_ids")
@@ -30,8 +31,9 @@ def as_rows(encoder: Encoder, documents: pa.Table, schema: pa.Schema) -> pa.Tabl
     """`documents` with what is derived from their text, as `schema` wants them."""
     titles = pc.fill_null(documents["title"], "")
     titled = pc.binary_join_element_wise(titles, documents["text"], "\n")
-    fulltext = pc.if_else(pc.equal(titles, ""), documents["text"], titled)
-    encoded = encode_documents(encoder, fulltext.to_pylist())
+    contents = pc.if_else(pc.equal(titles, ""), documents["text"], titled).to_pylist()
+    encoded = encode_documents(encoder, contents)
+    fulltext = pa.array([searchable(content) for content in contents], pa.string())
     derived = {FULLTEXT: fulltext, **_vector_columns(encoded, encoder.dim)}
     return pa.table([derived.get(f.name, _column(documents, f)) for f in schema], schema=schema)
 

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from tolman.errors import QueryError, SourceError, SpaceError, StorageError
 from tolman.space.filters import check_filter, explain_refusal
+from tolman.space.fulltext import searchable
 from tolman.storage import disk_refusal
 
 TEXT_FIELDS = (
@@ -180,7 +181,7 @@ class DocumentStore:
             QueryError: `where` is not a condition, or it names no column of this space.
             SpaceError: damaged; if it is only the full-text index, says so.
         """
-        asked = MatchQuery(query, FULLTEXT)
+        asked = MatchQuery(searchable(query), FULLTEXT)
         try:
             found = self._scan(
                 where, columns=["_score"], full_text_query=asked, prefilter=True, limit=k, with_row_id=True
