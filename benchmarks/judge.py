@@ -25,12 +25,14 @@ from scipy.stats import spearmanr
 from sets import SETS, RetrievalSet
 
 from tolman.judge import Exam, Pool, set_exam
-from tolman.learning import Plan, pool_size
+from tolman.lesson import Lesson
+from tolman.making import pool_size
 from tolman.models.encoder import Encoder
 from tolman.models.static import StaticEncoder
+from tolman.plan import Plan
 from tolman.progress import Silent
 from tolman.ranking import HybridRanking
-from tolman.scratch import Lesson, ScratchRecipe
+from tolman.recipe import ScratchRecipe
 from tolman.space.language import guess_language
 from tolman.training import Schedule, train
 from tolman.tuning import bm25_scores

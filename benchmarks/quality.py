@@ -27,8 +27,9 @@ from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
 from tolman.corpus.passages import sentences, words
 from tolman.judge import Pool
-from tolman.learning import Made, Maker, Plan
+from tolman.making import Made, Maker
 from tolman.metrics import auroc, expected_calibration_error, ndcg
+from tolman.plan import Plan
 from tolman.progress import Silent
 from tolman.ranking import HybridRanking
 from tolman.space.language import guess_language

@@ -13,10 +13,11 @@ import numpy as np
 from sets import SETS
 
 from tolman.judge import set_exam
-from tolman.learning import Plan, pool_size
+from tolman.making import pool_size
 from tolman.models import load_encoder
 from tolman.models.encoder import Floats, Role
 from tolman.models.pretrained import cache_folder, resolve_base
+from tolman.plan import Plan
 
 AT_ONCE = 256
 

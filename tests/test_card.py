@@ -9,7 +9,8 @@ from tiny import tiny_corpus, tiny_encoder
 
 from tolman.card import render_card
 from tolman.cost import Cost
-from tolman.learning import learn, parents_of
+from tolman.learning import learn
+from tolman.making import parents_of
 from tolman.models import load_encoder
 from tolman.models.licence import stated_licence
 from tolman.models.pretrained import KNOWN_MODELS, KnownModel

@@ -24,6 +24,8 @@ ORDER = (
     "encoding",
     "training",
     "judge",
+    "recipe",
+    "lesson",
     "scratch",
     "space.description",
     "space.language",
@@ -38,6 +40,8 @@ ORDER = (
     "space",
     "evaluation",
     "card",
+    "plan",
+    "making",
     "learning",
     "",  # tolman/__init__.py: the table of contents
     "cli",

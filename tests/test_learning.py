@@ -8,7 +8,7 @@ import tolman
 from tolman import learning
 from tolman.cli.watching import progress_on_stderr
 from tolman.errors import BudgetError, ModelError, SourceError, SpaceError, StorageError, TolmanError
-from tolman.learning import Plan, learn
+from tolman.learning import learn
 from tolman.progress import Silent
 from tolman.space.space import LatentSpace, open_space
 from tolman.space.staging import Staging
@@ -147,40 +147,6 @@ def test_an_error_leaves_nothing_behind_not_even_folders_above(tmp_path, monkeyp
     with pytest.raises(StorageError):
         learn(list(documents()), tmp_path / "new" / "deep" / "x.space", budget="1s")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("base", "objectives", "plan"),
-    [
-        ("scratch", None, Plan(True, None, True, None)),
-        ("scratch", "none", Plan(True, None, False, None)),
-        ("scratch", "contrastive", Plan(True, None, True, None)),
-        ("minilm", None, Plan(False, "minilm", False, None)),
-        ("minilm", "none", Plan(False, "minilm", False, None)),
-        ("scratch+some/folder", None, Plan(True, "some/folder", True, None)),
-    ],
-)
-def test_plans(base, objectives, plan):
-    assert Plan.parse(base, objectives, None) == plan
-
-
-@pytest.mark.parametrize(
-    ("base", "objectives", "size"),
-    [
-        ("scratch", "masked", None),
-        ("minilm", "contrastive", None),
-        ("scratch+", None, None),
-        ("", None, None),
-        (" ", None, None),
-        ("minilm", None, "tiny"),
-        ("scratch", None, "huge"),
-        ("scratch", None, ""),
-        ("scratch", None, float("nan")),
-    ],
-)
-def test_dials_that_do_not_go_together(base, objectives, size):
-    with pytest.raises(TolmanError):
-        Plan.parse(base, objectives, size)
 
 
 def test_the_package_learns(tmp_path: Path):

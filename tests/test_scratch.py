@@ -5,7 +5,8 @@ import pytest
 
 from tolman.judge import set_exam
 from tolman.progress import Silent
-from tolman.scratch import ScratchRecipe, Trial, learn_scratch
+from tolman.recipe import ScratchRecipe
+from tolman.scratch import Trial, learn_scratch
 
 TOPICS = {
     "river": ["water", "flows", "past", "the", "muddy", "bank", "where", "herons", "fish", "and", "reeds", "grow"],
@@ -142,8 +143,3 @@ def test_a_budget_that_is_over_at_once_gives_the_start_and_says_so():
     learned = learn(*corpus(), seconds=1e-6, progress=listener)
     assert learned.best is learned.start
     assert "budget" in listener.said
-
-
-def test_sizes_are_dimensions():
-    assert [ScratchRecipe.derive(5_000, size).dim for size in ("tiny", "small", "base", None)] == [128, 256, 512, 512]
-    assert ScratchRecipe.derive(500).dim == 256

@@ -4,97 +4,29 @@ Everything is derived from the corpus by `ScratchRecipe.derive`, printed, and ca
 allows, neighbouring recipes are tried too, and the judge keeps the best, the start among them.
 """
 
-import hashlib
-import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-import numpy as np
 import torch
-from tokenizers import Tokenizer
 
-from tolman.corpus.pairs import heads_and_bodies
 from tolman.judge import Exam, Pool
+from tolman.lesson import Lesson
 from tolman.models.encoder import Floats
-from tolman.models.lsa import latent_semantic_table
-from tolman.models.static import StaticEncoder, TermSaturation
+from tolman.models.static import StaticEncoder
 from tolman.models.static_trunk import StaticTrunk
-from tolman.objectives.contrastive import Contrastive, HeadsAndBodies, PairSource, SpansAndDocuments
 from tolman.progress import Progress
-from tolman.tokenization import TokenSequences, tokenize, train_tokenizer, vocabulary_size
+from tolman.recipe import ScratchRecipe
+from tolman.tokenization import TokenSequences, tokenize
 from tolman.training import Run, Schedule, train
 
-Size: TypeAlias = Literal["tiny", "small", "base"]
-DIMENSIONS: dict[Size, int] = {"tiny": 128, "small": 256, "base": 512}
-_EPOCHS = 20  # of a corpus that isn't small
-_SHARP, _SOFT = 0.08, 0.2  # temperatures
 _RESERVE = 0.1  # of the budget, for judging
 _HEADROOM = 1.2  # over the time that a recipe is expected to take
 _LEAST_SECONDS = 0.01  # that a schedule can be made for
-_SHORTEST_HEAD, _SHORTEST_BODY = 2, 4  # tokens
-
-
-@dataclass(frozen=True)
-class ScratchRecipe:
-    """Every number a static encoder is learned with.
-
-    Attributes:
-        vocabulary: tokens.
-        dim: dimensions; the loss is also taken at a quarter of them.
-        batch: pairs.
-        steps: at most; a short budget ends earlier.
-        rate: peak learning rate.
-        temperature: of the contrastive softmax.
-        heads_share: share of batches that pair titles (or first sentences) with bodies; the rest pair spans with
-            documents.
-        query_dropout, document_dropout: share of tokens left out at random.
-    """
-
-    vocabulary: int
-    dim: int
-    batch: int
-    steps: int
-    rate: float
-    temperature: float
-    heads_share: float = 0.5
-    query_dropout: float = 0.0
-    document_dropout: float = 0.6
-
-    @classmethod
-    def derive(cls, documents: int, size: Size | None = None) -> "ScratchRecipe":
-        """From the number of documents: where the search for a recipe begins.
-
-        Small corpora get fewer dimensions, lower rates and a softer softmax. With a sharp one (temperature .05) and
-        whole documents they overfit within two dozen steps.
-        """
-        small = documents < 3_000
-        batch = max(2, min(512 if small else 1024, documents // 2))
-        return cls(
-            vocabulary=vocabulary_size(documents),
-            dim=DIMENSIONS[size or ("small" if small else "base")],
-            batch=batch,
-            steps=96 if small else max(1, min(400, _EPOCHS * documents // batch)),
-            temperature=_SOFT if small else _SHARP,
-            rate=float(np.clip(0.01 * np.sqrt(documents / 18_000), 0.002, 0.01)),
-        )
-
-    def neighbours(self) -> Iterator["ScratchRecipe"]:
-        """Recipes that differ in one number, those first that paid on most corpora.
-
-        What the pairs are is not varied: the judge asks for sentences, and favours who learned from nothing but spans.
-        """
-        yield replace(self, temperature=_SOFT if self.temperature == _SHARP else _SHARP)
-        yield replace(self, steps=3 * self.steps)
-
-    def fingerprint(self, corpus: str, seed: int, seconds: float) -> str:
-        """Of everything a training run depends on."""
-        parts = json.dumps([asdict(self), corpus, seed, seconds])
-        return hashlib.sha256(parts.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -216,7 +148,7 @@ class _RecipeSearch:
     Only what fits into the time left is tried, except the first recipe, whose training ends with the clock.
     """
 
-    lesson: "Lesson"
+    lesson: Lesson
     pool: Pool | None
     clock: _Clock
     seed: int
@@ -278,89 +210,6 @@ class _RecipeSearch:
             return Trial(encoder, recipe, run, None, None)
         cosines_QN = self.pool.cosines(encoder)
         return Trial(encoder, recipe, run, self.pool.grade_scores(cosines_QN), self.pool.ndcg(cosines_QN))
-
-
-@dataclass
-class Lesson:
-    """A corpus made ready to learn from: tokens, pairs, where the model starts.
-
-    Attributes:
-        recipe: with the dimensions that the corpus allows.
-        tokenizer: trained on it.
-        documents: all, tokenised.
-        heads, bodies: of the pairs that are long enough.
-        kind: what heads and bodies are.
-    """
-
-    recipe: ScratchRecipe
-    tokenizer: Tokenizer
-    documents: TokenSequences
-    heads: TokenSequences
-    bodies: TokenSequences
-    kind: str
-    table_VD: Floats
-    importance_V: Floats
-    saturation: TermSaturation
-
-    @classmethod
-    def prepare(cls, exam: Exam, recipe: ScratchRecipe, seed: int) -> "Lesson":
-        """Tokenise, factorise, pair."""
-        contents = exam.contents
-        tokenizer = train_tokenizer(contents, vocabulary=recipe.vocabulary)
-        documents = tokenize(tokenizer, contents)
-        saturation = TermSaturation(max(1.0, float(documents.lengths.mean())))
-        table_VD, importance_V = latent_semantic_table(
-            documents, tokenizer.get_vocab_size(), recipe.dim, saturation, seed=seed
-        )
-        heads, bodies, kind = heads_and_bodies(exam.titles, exam.texts)
-        head_tokens, body_tokens = tokenize(tokenizer, heads), tokenize(tokenizer, bodies)
-        fit = np.flatnonzero((head_tokens.lengths >= _SHORTEST_HEAD) & (body_tokens.lengths >= _SHORTEST_BODY))
-        return cls(
-            replace(recipe, dim=table_VD.shape[1]),
-            tokenizer,
-            documents,
-            head_tokens.only(fit),
-            body_tokens.only(fit),
-            kind,
-            table_VD,
-            importance_V,
-            saturation,
-        )
-
-    @property
-    def paired(self) -> bool:
-        """Whether there are pairs to learn from beyond spans and documents."""
-        return len(self.heads) >= 2
-
-    @property
-    def pairs(self) -> str:
-        """For people."""
-        return f"{len(self.heads):,} pairs of {self.kind}"
-
-    def trunk(self) -> StaticTrunk:
-        """The model at its start."""
-        return StaticTrunk(self.table_VD, self.importance_V, self.saturation)
-
-    def objective(self, recipe: ScratchRecipe) -> Contrastive:
-        """Pairs of heads and bodies, and of spans and documents, in the shares of `recipe`."""
-        whole = np.flatnonzero(self.documents.lengths >= _SHORTEST_BODY)
-        spans = SpansAndDocuments(self.documents.only(whole), recipe.batch)
-        share = recipe.heads_share if self.paired else 0.0
-        sources: list[tuple[float, PairSource]] = [
-            (share, HeadsAndBodies(self.heads, self.bodies, recipe.batch)),
-            (1 - share, spans),
-        ]
-        return Contrastive(
-            [(part, source) for part, source in sources if part > 0],
-            prefixes=_prefixes(recipe.dim),
-            temperature=recipe.temperature,
-            query_dropout=recipe.query_dropout,
-            document_dropout=recipe.document_dropout,
-        )
-
-
-def _prefixes(dim: int) -> Sequence[int]:
-    return [dim // 4, dim] if dim >= 128 else [dim]
 
 
 class _Watcher:

@@ -9,7 +9,7 @@ from tolman.cli.parameters import PATH, column_options
 from tolman.cli.watching import progress_on_stderr
 
 if TYPE_CHECKING:
-    from tolman.scratch import Size
+    from tolman.recipe import Size
 
 
 @click.command()

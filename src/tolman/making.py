@@ -1,0 +1,198 @@
+"""From a corpus to an encoder with its settings: all of `learn` but reading before it and building the space after it.
+
+exam (questions taken out) -> encoder -> weights and confidence, fitted on the exam.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tolman.confidence import fit_confidence
+from tolman.corpus.corpus import Corpus
+from tolman.corpus.passages import words
+from tolman.judge import Exam, Pool, set_exam
+from tolman.models.encoder import Encoder, Floats
+from tolman.plan import Plan
+from tolman.progress import Progress
+from tolman.ranking import HybridRanking
+from tolman.space.description import SearchSettings
+from tolman.space.language import guess_language
+from tolman.storage import storing
+from tolman.tuning import Choice, bm25_scores, choose_blend, choose_lexical_weight
+
+if TYPE_CHECKING:
+    from tolman.models.static import StaticEncoder
+
+MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from
+_POOL = (1_000, 3_000)  # documents that questions are asked over, at least and at most
+_ASKED_SHARE = 0.2  # of the corpus in between, where a transformer has to encode them
+_HOPELESS = 0.05  # nDCG@10 of the judge's questions, under which they calibrate nothing
+
+
+@dataclass(frozen=True)
+class Made:
+    """An encoder, and all that was found out about it on the way."""
+
+    encoder: Encoder
+    search: SearchSettings
+    recipe: Mapping[str, Any]
+    quality: Mapping[str, Any]
+    parents: tuple[str, ...]
+
+
+class Maker:
+    """One run of `learn`, up to the encoder and its settings: all but building the space."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        plan: Plan,
+        pretrained: Encoder | None,
+        *,
+        seconds: float,
+        seed: int,
+        workshop: Path,
+        progress: Progress,
+    ) -> None:
+        self.corpus, self.plan, self.seconds, self.seed = corpus, plan, seconds, seed
+        self.pretrained, self.workshop, self.progress = pretrained, workshop, progress
+
+    def make(self) -> Made:
+        """Exam, encoder, weights, confidence."""
+        self.progress.start("questions for the judge", None)
+        exam = self._exam()
+        pool = exam.pool(pool_size(len(exam.texts), self.plan), self.seed) if len(exam) else None
+        if pool is None:
+            self.progress.say("too few suitable documents to judge by: weights are defaults, hits have no confidence")
+        recipe: dict[str, Any] = {"plan": asdict(self.plan), "budget_seconds": self.seconds, "seed": self.seed}
+        quality: dict[str, Any] = {}
+        learned = self._scratch(exam, pool, recipe, quality) if self.plan.scratch else None
+        pretrained = self.pretrained
+        encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
+        search = self._settle(pool, cosines_QN, quality)
+        parents = parents_of(encoder, learned, pretrained)
+        return Made(encoder, search, recipe, quality, parents)
+
+    def _exam(self) -> Exam:
+        rows = np.arange(len(self.corpus))
+        if len(rows) > MOST_LEARNED_FROM:
+            drawn = np.random.default_rng([self.seed, 3]).choice(rows, MOST_LEARNED_FROM, replace=False)
+            rows = np.sort(drawn)
+            self.progress.say(f"learning from {MOST_LEARNED_FROM:,} of {len(self.corpus):,} documents")
+        chosen = self.corpus.table.select(["title", "text"]).take(rows)
+        return set_exam(chosen["title"].to_pylist(), chosen["text"].to_pylist(), seed=self.seed)
+
+    def _scratch(
+        self, exam: Exam, pool: Pool | None, recipe: dict[str, Any], quality: dict[str, Any]
+    ) -> "StaticEncoder":
+        """The learned encoder; from the workshop where a killed run had finished it."""
+        from tolman.models.static import StaticEncoder
+        from tolman.recipe import ScratchRecipe
+        from tolman.scratch import learn_scratch
+
+        kept, notes = self.workshop / "encoder", self.workshop / "learned.json"
+        if not notes.exists():
+            learned = learn_scratch(
+                exam,
+                pool,
+                seconds=self.seconds,
+                seed=self.seed,
+                corpus=self.corpus.fingerprint,
+                checkpoint=self.workshop,
+                progress=self.progress,
+                recipe=ScratchRecipe.derive(len(exam.texts), self.plan.size),
+                contrastive=self.plan.contrastive,
+            )
+            best = learned.best
+            best.encoder.save(kept)
+            found = {
+                "scratch": asdict(best.recipe),
+                "run": asdict(best.run) if best.run else None,
+                "chosen": "start" if best is learned.start else "learned",
+                "trials": [trial.summary() for trial in learned.trials],
+            }
+            told = json.dumps({"recipe": found, "quality": learned.quality})
+            with storing(f"can't write {notes}"):
+                notes.with_suffix(".partial").write_text(told)
+                notes.with_suffix(".partial").replace(notes)
+        stored = json.loads(notes.read_text())
+        recipe.update(stored["recipe"])
+        quality.update(stored["quality"])
+        return StaticEncoder.load(kept)
+
+    def _combine(
+        self,
+        learned: Encoder | None,
+        pretrained: Encoder | None,
+        pool: Pool | None,
+        recipe: dict[str, Any],
+        quality: dict[str, Any],
+    ) -> tuple[Encoder, Floats | None]:
+        """The encoder of the space, and its cosines on the judge's questions."""
+        self.progress.start("judging", None)
+        alone = learned or pretrained
+        if learned is None or pretrained is None:
+            assert alone is not None
+            return alone, pool.cosines(alone) if pool else None
+        from tolman.models.blended import BlendedEncoder
+
+        if pool is None:
+            return BlendedEncoder((pretrained, learned), (1.0, 0.5)), None
+        base_QN, learned_QN = pool.cosines(pretrained), pool.cosines(learned)
+        choice = choose_blend(pool, base_QN, learned_QN)
+        recipe["blend"] = {"weight": choice.weight, "quality": _by_name(choice)}
+        quality["pretrained"] = pool.ndcg(base_QN)
+        self.progress.say(f"blend: {choice.weight:g} of the learned encoder beside 1 of {self.plan.pretrained}")
+        weight = choice.weight
+        if weight == 0:
+            return pretrained, base_QN
+        return BlendedEncoder((pretrained, learned), (1.0, weight)), np.asarray(
+            (base_QN + weight * learned_QN) / (1 + weight), np.float32
+        )
+
+    def _settle(self, pool: Pool | None, cosines_QN: Floats | None, quality: dict[str, Any]) -> SearchSettings:
+        """Weight of BM25 and confidence."""
+        if pool is None or cosines_QN is None:
+            return SearchSettings()
+        lexical_QN = bm25_scores(pool, guess_language(pool.contents[:200]))
+        choice = choose_lexical_weight(pool, cosines_QN, lexical_QN)
+        words_Q = np.array([len(words(question)) for question in pool.questions])
+        confidence = fit_confidence(cosines_QN, lexical_QN, pool.answers, words_Q, heads=pool.heads, seed=self.seed)
+        quality |= {
+            "questions": len(pool.questions),
+            "documents": len(pool.contents),
+            "bm25": pool.ndcg(lexical_QN),
+            "dense": pool.ndcg(cosines_QN),
+            "hybrid": pool.ndcg(HybridRanking(choice.weight).score_all(cosines_QN, lexical_QN)),
+            "confidence_calibration_error": confidence.calibration_error,
+        }
+        self.progress.say(
+            f"on {len(pool.questions)} held-out questions, nDCG@10: dense {quality['dense']:.3f}, "
+            f"BM25 {quality['bm25']:.3f}, hybrid {quality['hybrid']:.3f} (weight {choice.weight:g})"
+        )
+        if max(quality["dense"], quality["bm25"], quality["hybrid"]) < _HOPELESS:
+            self.progress.say("next to none of these questions could be answered: hits have no confidence")
+            return SearchSettings(lexical_weight=choice.weight)
+        return SearchSettings(lexical_weight=choice.weight, confidence=confidence.to_json())
+
+
+def pool_size(documents: int, plan: Plan) -> int:
+    """How many documents the judge ranks, of that many that are learned from."""
+    fewest, most = _POOL
+    return int(np.clip(_ASKED_SHARE * documents, fewest, most)) if plan.pretrained else most
+
+
+def parents_of(encoder: Encoder, learned: Encoder | None, pretrained: Encoder | None) -> tuple[str, ...]:
+    """Fingerprints of what `encoder` was taken from or consists of; none if it was learned from the corpus alone."""
+    if encoder is learned:
+        return ()
+    parts = (pretrained,) if encoder is pretrained else (learned, pretrained)
+    return tuple(part.fingerprint for part in parts if part)
+
+
+def _by_name(choice: Choice) -> dict[str, float]:
+    return {f"{weight:g}": quality for weight, quality in choice.quality.items()}
