@@ -192,6 +192,7 @@ BAD = {
     "not.csv.gz": (b"text\na\n", "damaged or truncated gzip"),
     "broken.parquet": (b"PAR1 and then nothing PAR1", "isn't a whole Parquet file"),
     "spaces.jsonl": (b'{"text": " "}\n{"text": null}\n', "has no text: all 2 documents read are empty"),
+    "nulls.jsonl": (b'{"text": null}\n' * 2, "has no text: all 2 documents read are empty"),
     "table.xlsx": (b"PK", r"no known extension: expected .jsonl .* \(each also .gz\)"),
     "noextension": (b"text", "no known extension"),
 }

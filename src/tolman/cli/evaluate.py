@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 @click.command()
 @space_argument
 @click.option("--queries", metavar="FILE", type=PATH, required=True, help="A .jsonl of `_id` and `text`.")
-@click.option("--qrels", metavar="FILE", type=PATH, required=True, help="A .tsv of query id, document id, judgment.")
+@click.option(
+    "--qrels",
+    metavar="FILE",
+    type=PATH,
+    required=True,
+    help="Query id, document id, judgment a line: BEIR's .tsv, or TREC's.",
+)
 @json_option
 def evaluate(space: Path, *, queries: Path, qrels: Path, json: bool) -> None:
     """Measure search on queries with known answers.
