@@ -40,6 +40,17 @@ def test_many_queries_are_json_lines_in_order(cli: Cli, tickets_space: Path, tmp
     assert shown.index("b: refund") < shown.index("a: cracked on arrival")
 
 
+def test_queries_from_stdin_are_those_of_a_file(cli: Cli, tickets_space: Path, tmp_path: Path) -> None:
+    content = '{"_id": "b", "text": "refund"}\n{"_id": "a", "text": "cracked on arrival"}\n'
+    (tmp_path / "q.jsonl").write_text(content)
+    question = ("search", tickets_space, "--json", "-k", 2, "--queries")
+    assert cli(*question, "-", stdin=content) == cli(*question, tmp_path / "q.jsonl")
+    assert cli(*question, "-", stdin="\n[]").stderr == (
+        "error: stdin line 2 holds an array: expected one JSON object a line\n"
+    )
+    assert cli(*question, "-", stdin="").stderr == "error: stdin is empty: expected documents\n"
+
+
 def test_a_small_space_gives_what_it_has(cli: Cli, own_space: Path) -> None:
     ids = [document["id"] for document in open_space(own_space).table(["id"]).to_pylist()]
     cli("remove", own_space, *ids[4:])

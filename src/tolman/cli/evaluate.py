@@ -7,6 +7,7 @@ import click
 
 from tolman.cli.parameters import PATH, json_option, space_argument
 from tolman.cli.printing import print_columns, print_json
+from tolman.cli.stdin import or_stdin
 from tolman.cli.watching import progress_on_stderr
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @space_argument
-@click.option("--queries", metavar="FILE", type=PATH, required=True, help="A .jsonl of `_id` and `text`.")
+@click.option("--queries", metavar="FILE", type=PATH, required=True, help="A .jsonl of `_id` and `text`, - for stdin.")
 @click.option(
     "--qrels",
     metavar="FILE",
@@ -36,8 +37,8 @@ def evaluate(space: Path, *, queries: Path, qrels: Path, json: bool) -> None:
     from tolman.evaluation import evaluate as evaluate_space
     from tolman.space.space import open_space
 
-    with progress_on_stderr() as progress:
-        found = evaluate_space(open_space(space), queries, qrels, progress)
+    with progress_on_stderr() as progress, or_stdin(queries) as file:
+        found = evaluate_space(open_space(space), file, qrels, progress)
     if json:
         print_json(found.to_json())
         return

@@ -12,6 +12,7 @@ import click
 
 from tolman.cli.parameters import PATH, json_option, space_argument
 from tolman.cli.printing import print_json
+from tolman.cli.stdin import or_stdin
 from tolman.cli.watching import progress_on_stderr
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     help="By meaning and words, by meaning, by words.",
 )
 @click.option("--where", metavar="SQL", help="Only documents whose metadata fulfils this.")
-@click.option("--queries", metavar="FILE", type=PATH, help="A .jsonl of `_id` and `text`: answer each.")
+@click.option("--queries", metavar="FILE", type=PATH, help="A .jsonl of `_id` and `text`, - for stdin: answer each.")
 @click.option("--version", metavar="N", type=int, help="Search an earlier version (see tolman info).")
 @json_option
 def search(
@@ -66,8 +67,8 @@ def search(
     elif queries is not None:
         from tolman.evaluation import read_queries
 
-        with progress_on_stderr() as progress:
-            asked = read_queries(queries, progress)
+        with progress_on_stderr() as progress, or_stdin(queries) as file:
+            asked = read_queries(file, progress)
         results = opened.search_many(list(asked.values()), k, mode=mode, where=where)
         print_answers(asked, results, json=json)
 
