@@ -77,15 +77,15 @@ class CorpusBuilder:
                 f"{self.source} has {len(batch.metadata):,} columns, at most {_MOST_COLUMNS:,} can be kept: "
                 "put those that nobody filters by into one"
             )
-        texts = [clean_text(_joined(text, "\n\n")) for text in batch.texts]
+        texts = [clean_text(joined(text, "\n\n")) for text in batch.texts]
         kept = [row for row, text in enumerate(texts) if text]
         self.read += len(texts)
         self.empty += len(texts) - len(kept)
         if not kept:
             return
         texts = [texts[row] for row in kept]
-        titles = [clean_line(_joined(batch.titles[row], " ")) for row in kept] if batch.titles else [""] * len(kept)
-        labels = [clean_line(_joined(batch.labels[row], ", ")) or None for row in kept] if batch.labels else None
+        titles = [clean_line(joined(batch.titles[row], " ")) for row in kept] if batch.titles else [""] * len(kept)
+        labels = [clean_line(joined(batch.labels[row], ", ")) or None for row in kept] if batch.labels else None
         ids = self._remember(batch, kept, titles, texts)
         columns = [ids, titles, texts, labels or [None] * len(kept)]
         table = pa.table(columns, schema=pa.schema(TEXT_FIELDS[:4]))
@@ -181,7 +181,7 @@ class CorpusBuilder:
         return names if order is None else [names[place] for place in np.searchsorted(sorted_rows, order)]
 
 
-def _joined(value: Any, between: str) -> str:
+def joined(value: Any, between: str) -> str:
     """A cell as text; a list of texts is joined, null and NaN are empty."""
     if isinstance(value, str):
         return value
