@@ -49,6 +49,8 @@ def test_bad_input_is_one_line(
         ),
     )
     assert (outcome.code, outcome.stdout, outcome.stderr.count("\n")) == (1, "", 1)
+    if qrels == "unasked.tsv":
+        assert "1 judged query has no text, like 'q9'" in outcome.stderr
 
 
 def test_a_merged_duplicate_counts_as_the_document_that_holds_it(

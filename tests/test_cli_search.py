@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,22 @@ def test_queries_from_stdin_are_those_of_a_file(cli: Cli, tickets_space: Path, t
         "error: stdin line 2 holds an array: expected one JSON object a line\n"
     )
     assert cli(*question, "-", stdin="").stderr == "error: stdin is empty: expected documents\n"
+
+
+def test_a_terminal_obeys_no_query_name_or_document(
+    cli: Cli, own_space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tolman.corpus.cleaning._INVISIBLE", re.compile("(?!)"))  # as another program may write them
+    bell, clear = "ring\x07", "\x1b[2J\u202e"
+    open_space(own_space).add([{"id": f"id{clear}", "title": f"xyzzy {clear}", "text": f"xyzzy {bell} plugh"}])
+    file = tmp_path / "q.jsonl"
+    file.write_text(json.dumps({"_id": f"a{clear}", "text": f"xyzzy plugh{clear}"}))
+    question = ("search", own_space, "--queries", file, "-k", 1)
+    shown = cli(*question).stdout
+    assert "id\ufffd[2J\ufffd" in shown
+    assert not set("\x1b\x07\u202e") & set(shown)
+    found = json.loads(cli(*question, "--json").stdout)
+    assert (found["_id"], found["hits"][0]["id"]) == (f"a{clear}", f"id{clear}")
 
 
 def test_a_small_space_gives_what_it_has(cli: Cli, own_space: Path) -> None:

@@ -77,7 +77,7 @@ def test_every_kind_of_file(folder: Path) -> None:
         "deep/front.md": ("From the front", "Body."),
         "deep/er/c.HTML": ("Returns & refunds", "Big\n\nYou may send it back\nwithin 14 days.\n\none\n\ntwo"),
     }
-    assert "left out 1 files of other kinds: .png (1)" in corpus.report.notes
+    assert "left out 1 file of other kinds: .png (1)" in corpus.report.notes
     assert tree(folder) == before
 
 
@@ -163,9 +163,7 @@ def test_what_is_no_regular_file_is_left_out_unopened(folder: Path) -> None:
 
 def test_nothing_but_damaged_files(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"no")
-    with pytest.raises(
-        SourceError, match=r"none of the 1 files in .* can be read; the first: .*a.pdf isn't a PDF file"
-    ):
+    with pytest.raises(SourceError, match=r"none of 1 file in .* can be read; the first: .*a.pdf isn't a PDF file"):
         read_corpus(tmp_path)
 
 

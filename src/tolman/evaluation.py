@@ -151,8 +151,8 @@ def read_queries(path: Path, progress: Progress | None = None) -> dict[str, str]
 def read_qrels(path: Path, progress: Progress | None = None) -> dict[str, dict[str, float]]:
     """The judgments in a file (also .gz) of query id, document id, judgment; a header is skipped.
 
-    Columns are separated by tabs, or by spaces in lines without a tab. A line of four is one of TREC, whose second column
-    nobody uses.
+    Columns are separated by tabs, or by spaces in lines without a tab. A line of four is one of TREC, whose second
+    column nobody uses.
 
     Args:
         path: the file. Encodings and limits are those of `read_corpus`.
@@ -214,7 +214,8 @@ def _require_texts(texts: Queries, judged: Judgments) -> None:
     unknown = [query for query in judged if query not in texts]
     if unknown:
         raise SourceError(
-            f"{len(unknown)} judged queries have no text, the first is {unknown[0]!r}: do the files belong together?"
+            f"{counted(len(unknown), 'judged query has', 'judged queries have')} no text, like {unknown[0]!r}: "
+            "do the files belong together?"
         )
 
 

@@ -135,8 +135,8 @@ def search(
         snippets: False: titles and snippets are left empty, and nothing is read but ids.
 
     Raises:
-        QueryError: an empty query, one with half a character (a lone surrogate), `k` less than 1 or more than the documents there are, an unknown mode, or `where` is
-            not a condition.
+        QueryError: an empty query, one with half a character (a lone surrogate), `k` less than 1 or more than the
+            documents there are, an unknown mode, or `where` is not a condition.
         SpaceError: the space is damaged.
     """
     if not len(space):

@@ -9,6 +9,7 @@ from tolman.cli.parameters import PATH, json_option, space_argument
 from tolman.cli.printing import print_columns, print_json
 from tolman.cli.stdin import or_stdin
 from tolman.cli.watching import progress_on_stderr
+from tolman.counting import counted
 
 if TYPE_CHECKING:
     from tolman.evaluation import Estimate
@@ -43,13 +44,15 @@ def evaluate(space: Path, *, queries: Path, qrels: Path, json: bool) -> None:
         print_json(found.to_json())
         return
     if found.missing:
-        click.echo(f"{len(found.missing):,} judged documents are not in the space; they count as not found", err=True)
+        missing = counted(len(found.missing), "judged document is", "judged documents are")
+        click.echo(f"{missing} not in the space: not found, for the measures", err=True)
     rows = [["", "nDCG@10", "recall@10", "recall@100", "MRR@10"]]
     for mode, quality in found.modes.items():
         measures = (quality.ndcg_10, quality.recall_10, quality.recall_100, quality.mrr_10)
         rows.append([mode, *map(_show, measures)])
     print_columns(rows)
-    click.echo(f"{found.queries:,} queries, {found.documents:,} documents; in brackets 95 % intervals over queries")
+    asked, held = counted(found.queries, "query", "queries"), counted(found.documents, "document")
+    click.echo(f"{asked}, {held}; in brackets 95 % intervals over queries")
 
 
 def _show(estimate: "Estimate") -> str:

@@ -12,6 +12,7 @@ from types import TracebackType
 
 import click
 
+from tolman.cli.printing import shown
 from tolman.errors import TolmanError
 
 DISK_ERRORS = {
@@ -87,4 +88,4 @@ def report_bug(kind: type[BaseException], error: BaseException, trace: Traceback
 
 
 def _complain(message: str) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {shown(' '.join(message.split()))}", file=sys.stderr)

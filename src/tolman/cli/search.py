@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tolman.cli.parameters import PATH, json_option, space_argument
-from tolman.cli.printing import print_json
+from tolman.cli.printing import print_json, shown
 from tolman.cli.stdin import or_stdin
 from tolman.cli.watching import progress_on_stderr
 
@@ -79,7 +79,7 @@ def print_answers(names: Iterable[str], results: Iterable["SearchResult"], *, js
         if json:
             print_json({"_id": name, **as_json(result)}, indent=None)
         else:
-            click.echo(f"{name}: {result.query}")
+            click.echo(shown(f"{name}: {result.query}"))
             print_result(result)
             click.echo()
 
@@ -99,10 +99,11 @@ def print_result(result: "SearchResult") -> None:
         click.echo("nothing relevant found; the nearest:")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
     for rank, hit in enumerate(result, start=1):
-        name = f"{click.style(hit.title, bold=True)}  [{hit.id}]" if hit.title else click.style(hit.id, bold=True)
+        name, title = shown(hit.id), shown(hit.title)
+        name = f"{click.style(title, bold=True)}  [{name}]" if title else click.style(name, bold=True)
         click.echo(f"{rank:3d}  {hit.score:.3f}  {_confidence(hit)}  {name}")
         for line in textwrap.wrap(" ".join(hit.snippet.split()), width - 5, max_lines=2, placeholder=" ..."):
-            click.echo(f"     {line}")
+            click.echo(f"     {shown(line)}")
 
 
 def _confidence(hit: "Hit") -> str:

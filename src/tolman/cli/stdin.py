@@ -1,4 +1,4 @@
-"""stdin as a file: what reads files looks at their beginning and their size, and says where in them something is wrong."""
+"""stdin as a file: readers look at a file's size and beginning, and say where in it something is wrong."""
 
 import shutil
 import sys

@@ -21,6 +21,7 @@ from tolman.corpus.cleaning import clean_line, clean_text
 from tolman.corpus.corpus import TEXT_FIELDS, Corpus, CorpusReport
 from tolman.corpus.metadata import as_text
 from tolman.corpus.spool import Spool
+from tolman.counting import counted
 from tolman.errors import SourceError
 
 DIGEST_BYTES = 16
@@ -136,11 +137,15 @@ class CorpusBuilder:
 
     def _notes(self, columns: Mapping[str, str], duplicates: int) -> list[str]:
         """What became of the rows, as far as it is worth a line."""
-        notes = [f"{self.empty:,} of {self.read:,} documents have no text and are left out"] if self.empty else []
+        read, notes = f"of {counted(self.read, 'document')}", []
+        if self.empty:
+            notes.append(f"{self.empty:,} {read} {'has' if self.empty == 1 else 'have'} no text: left out")
         if "id" in columns and self.without_id:
-            notes.append(f"{self.without_id:,} documents have no id of their own: theirs is a digest of their text")
+            whose = counted(self.without_id, "document has", "documents have")
+            notes.append(f"{whose} no id: a digest of title and text stands for it")
         if duplicates:
-            notes.append(f"{duplicates:,} of {self.read:,} documents are exact duplicates and are merged")
+            what = "is an exact duplicate" if duplicates == 1 else "are exact duplicates"
+            notes.append(f"{duplicates:,} {read} {what}: merged")
         return notes
 
     def discard(self) -> None:

@@ -1,4 +1,4 @@
-"""The texts of a file as they are, one a row: nothing is cleaned, merged or left out, so that rows can be counted on."""
+"""The texts of a file as they are, one a row: nothing is cleaned, merged or left out, so that rows stay rows."""
 
 from collections.abc import Iterator
 from itertools import chain
