@@ -33,8 +33,9 @@ def cli() -> Cli:
     """Run `tolman ARGUMENTS` and give its exit code and what it wrote."""
     from tolman.cli import app
 
-    def run(*arguments: object) -> Outcome:
-        outcome = CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="tolman")
+    def run(*arguments: object, stdin: str | None = None) -> Outcome:
+        typed = [str(argument) for argument in arguments]
+        outcome = CliRunner().invoke(app, typed, prog_name="tolman", input=stdin)
         if outcome.exception and not isinstance(outcome.exception, SystemExit):
             raise outcome.exception
         return Outcome(outcome.exit_code, outcome.stdout, outcome.stderr)

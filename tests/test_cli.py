@@ -28,6 +28,7 @@ def test_no_verb_is_wrong_usage_and_shows_the_verbs(cli: Cli) -> None:
     outcome = cli()
     assert outcome.code == 2
     assert "search" in outcome.stdout + outcome.stderr
+    assert "2 the command line itself is wrong (no such verb or flag" in " ".join(cli("--help").stdout.split())
 
 
 def test_the_installed_script_runs() -> None:

@@ -27,6 +27,8 @@ def test_every_mode_is_measured(cli: Cli, tickets_space: Path, judged: tuple[Pat
     quality = found["modes"]["hybrid"]["ndcg_10"]
     assert 0.5 < quality["mean"] <= 1
     assert f"{quality['mean']:.3f}" in cli(*arguments).stdout
+    piped = ("evaluate", tickets_space, "--queries", "-", "--qrels", judged[1], "--json")
+    assert json.loads(cli(*piped, stdin=judged[0].read_text()).stdout) == found
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,8 @@ def test_bad_input_is_one_line(
         ),
     )
     assert (outcome.code, outcome.stdout, outcome.stderr.count("\n")) == (1, "", 1)
+    if qrels == "unasked.tsv":
+        assert "1 judged query has no text, like 'q9'" in outcome.stderr
 
 
 def test_a_merged_duplicate_counts_as_the_document_that_holds_it(

@@ -32,6 +32,7 @@ def run_raising(error: BaseException) -> tuple[int, str, str]:
     [
         (TolmanError("expected x, got y"), 1, "error: expected x, got y\n"),
         (QueryError("two\nlines"), 1, "error: two lines\n"),
+        (QueryError("clear \x1b[2J"), 1, "error: clear \ufffd[2J\n"),
         (
             SpaceMismatch("the head", expected="a" * 64, got="b" * 64),
             1,

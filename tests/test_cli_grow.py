@@ -51,7 +51,8 @@ def test_bad_input_is_one_line_and_changes_nothing(cli: Cli, own_space: Path, tm
 def test_removing_what_is_not_there_changes_nothing_and_says_so(cli: Cli, own_space: Path) -> None:
     before = open_space(own_space).table()
     outcome = cli("remove", own_space, "no-such-id")
-    assert outcome == (0, f"{own_space}: 0 removed\n", f"1 ids are not in {own_space}\n")
+    assert outcome == (0, f"{own_space}: 0 removed\n", f"1 id is not in {own_space}\n")
+    assert cli("remove", own_space, "no", "such", "such").stderr == f"2 ids are not in {own_space}\n"
     assert open_space(own_space).table().equals(before)
 
 

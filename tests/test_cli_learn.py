@@ -34,7 +34,7 @@ def test_progress_goes_to_stderr_and_the_result_to_stdout(cli: Cli, tmp_path: Pa
     outcome = cli("learn", TICKETS, "-o", path, "--text", "body", "--title", "subject", "--budget", "2s")
     assert outcome.code == 0
     assert str(path) in outcome.stdout
-    assert "2 of 300 documents are exact duplicates and are merged\n" in outcome.stderr
+    assert "2 of 300 documents are exact duplicates: merged\n" in outcome.stderr
     assert (path / "space.json").exists()
     assert (path / "card.md").exists()
 

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,33 @@ def test_many_queries_are_json_lines_in_order(cli: Cli, tickets_space: Path, tmp
     assert [hit["id"] for hit in json.loads(lines[0])["hits"]] == [hit["id"] for hit in alone["hits"]]
     shown = cli("search", tickets_space, "--queries", queries, "-k", 2).stdout
     assert shown.index("b: refund") < shown.index("a: cracked on arrival")
+
+
+def test_queries_from_stdin_are_those_of_a_file(cli: Cli, tickets_space: Path, tmp_path: Path) -> None:
+    content = '{"_id": "b", "text": "refund"}\n{"_id": "a", "text": "cracked on arrival"}\n'
+    (tmp_path / "q.jsonl").write_text(content)
+    question = ("search", tickets_space, "--json", "-k", 2, "--queries")
+    assert cli(*question, "-", stdin=content) == cli(*question, tmp_path / "q.jsonl")
+    assert cli(*question, "-", stdin="\n[]").stderr == (
+        "error: stdin line 2 holds an array: expected one JSON object a line\n"
+    )
+    assert cli(*question, "-", stdin="").stderr == "error: stdin is empty: expected documents\n"
+
+
+def test_a_terminal_obeys_no_query_name_or_document(
+    cli: Cli, own_space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tolman.corpus.cleaning._INVISIBLE", re.compile("(?!)"))  # as another program may write them
+    bell, clear = "ring\x07", "\x1b[2J\u202e"
+    open_space(own_space).add([{"id": f"id{clear}", "title": f"xyzzy {clear}", "text": f"xyzzy {bell} plugh"}])
+    file = tmp_path / "q.jsonl"
+    file.write_text(json.dumps({"_id": f"a{clear}", "text": f"xyzzy plugh{clear}"}))
+    question = ("search", own_space, "--queries", file, "-k", 1)
+    shown = cli(*question).stdout
+    assert "id\ufffd[2J\ufffd" in shown
+    assert not set("\x1b\x07\u202e") & set(shown)
+    found = json.loads(cli(*question, "--json").stdout)
+    assert (found["_id"], found["hits"][0]["id"]) == (f"a{clear}", f"id{clear}")
 
 
 def test_a_small_space_gives_what_it_has(cli: Cli, own_space: Path) -> None:

@@ -72,7 +72,7 @@ def test_exact_duplicates_are_merged_and_their_ids_kept() -> None:
     corpus = read_corpus([dict(zip(("id", "title", "text"), row, strict=True)) for row in rows])
     assert [(d.id, d.duplicate_ids) for d in corpus] == [("a", ("c", "d")), ("b", ())]
     assert (corpus.report.read, corpus.report.duplicates, corpus.report.empty) == (5, 3, 0)
-    assert corpus.report.notes[-1] == "3 of 5 documents are exact duplicates and are merged"
+    assert corpus.report.notes[-1] == "3 of 5 documents are exact duplicates: merged"
 
 
 def test_equal_documents_become_one() -> None:
@@ -91,7 +91,9 @@ def test_documents_without_text_are_dropped_and_counted(nothing: object) -> None
     corpus = read_corpus([{"text": nothing, "title": "t"}, {"text": "there", "title": nothing}])
     assert [(d.title, d.text) for d in corpus] == [("", "there")]
     assert corpus.report.empty == 1
-    assert "1 of 2 documents have no text" in " ".join(corpus.report.notes)
+    assert "1 of 2 documents has no text: left out" in corpus.report.notes
+    with pytest.raises(SourceError, match="its only document is empty"):
+        read_corpus([{"text": nothing}])
 
 
 def test_ids_are_the_same_in_every_run_and_order() -> None:

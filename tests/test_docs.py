@@ -19,6 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 GENERATED = {ROOT / "docs/cli.md", ROOT / "docs/api.md"}
 PAGES = [ROOT / "README.md", *sorted(set((ROOT / "docs").glob("*.md")) - GENERATED)]
+BESIDE = {".to_pandas()": "pandas", "sentence_transformers": "sentence-transformers"}  # use -> package
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -55,6 +56,14 @@ def test_a_page_does_what_it_shows(page: Path, tmp_path: Path, monkeypatch: pyte
         else:
             for command, expected in commands(block):
                 run_command(command, expected)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_says_how_to_install_what_tolman_does_not_bring_along(page: Path) -> None:
+    code = "".join(block for language, block in blocks(page) if language == "python")
+    needed = [package for use, package in BESIDE.items() if use in code]
+    text = page.read_text(encoding="utf-8")
+    assert [package for package in needed if f"pip install {package}" not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

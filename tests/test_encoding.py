@@ -1,8 +1,11 @@
 import gzip
 import json
+from copy import copy
 from itertools import count
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from checkpoints import MAX_TOKENS, write_transformer
 from conftest import tree
@@ -128,6 +131,35 @@ def test_rows_of_a_jsonl_file(encoder, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["texts.csv", "texts.tsv.gz", "texts.parquet", "texts.jsonl"])
+def test_rows_of_a_table(encoder, tmp_path, name):
+    table = pa.table({"n": [1, 2, 3], "body": ["the mat", "", "the mat"], "head": ["Cat", "only a head", None]})
+    if name == "texts.parquet":
+        pq.write_table(table, tmp_path / name)
+    elif name == "texts.jsonl":
+        (tmp_path / name).write_text("\n".join(map(json.dumps, table.to_pylist())))
+    else:
+        tab = "\t" if ".tsv" in name else ","
+        rows = "\n".join(tab.join(str(cell or "") for cell in row.values()) for row in table.to_pylist())
+        with (gzip.open if name.endswith(".gz") else open)(tmp_path / name, "wt") as file:
+            file.write(f"n{tab}body{tab}head\n{rows}\n")
+    said = []
+    columns = {"text": "body"} if name == "texts.jsonl" else {}
+    encode_file(encoder, tmp_path / name, tmp_path / "out.npy", progress=Listener(said), title="head", **columns)
+    expected = encode_documents(encoder, ["Cat\nthe mat", "only a head", "the mat"]).vectors_ND
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
+    assert said == ([] if columns else ["text is column 'body' (guessed)"])
+
+
+def test_columns_that_are_not_there(encoder, tmp_path):
+    (tmp_path / "a.csv").write_text("text\nthe mat\n")
+    (tmp_path / "a.txt").write_text("the mat\n")
+    for name, message in (("a.csv", "has no column 'body'"), ("a.txt", "has no columns, got 'body'")):
+        with pytest.raises(SourceError, match=message):
+            encode_file(encoder, tmp_path / name, tmp_path / "out.npy", text="body")
+    assert not (tmp_path / "out.npy").exists()
+
+
 @pytest.mark.parametrize("charset", ["utf-16", "utf-8-sig", "cp1252"])
 def test_encodings_that_learning_reads(encoder, tmp_path, charset):
     (tmp_path / "texts.txt").write_bytes("the cat\nGröße of the mat".encode(charset))
@@ -221,7 +253,8 @@ def refused(encoder, folder, name, error, message):
         ("half.txt.gz", gzip.compress(b"the cat" * 99)[:-9], "damaged or truncated gzip"),
         ("bomb.txt.gz", gzip.compress((b" " * 1_000 + b"\n") * 80_000, 9), "grows more than 250 times"),
         ("line.txt", b"x" * (33 * 2**20), "a line of more than 32 MiB"),
-        ("texts.csv", b"text\na\n", r"expected a \.txt or \.jsonl file"),
+        ("texts.xlsx", b"PK", r"expected a \.txt \.jsonl \.ndjson \.csv \.tsv \.parquet file"),
+        ("numbers.csv", b"a,b\n1,2\n", "has no column of text: there are a, b"),
     ],
 )
 def test_sources_that_are_refused(encoder, tmp_path, name, content, message):
@@ -236,5 +269,22 @@ def test_a_missing_source(encoder, tmp_path):
 def test_an_output_that_can_not_be_written(encoder, source, tmp_path):
     with pytest.raises(StorageError, match="it is a folder"):
         encode_file(encoder, source, tmp_path)
+    before = tree(tmp_path)
     with pytest.raises(StorageError, match="can't write"):
-        encode_file(encoder, source, tmp_path / "no" / "such" / "out.npy")
+        encode_file(encoder, source, source / "such" / "out.npy")
+    assert tree(tmp_path) == before
+
+
+def test_folders_above_the_output_are_made_and_go_again_after_an_error(encoder, source, tmp_path):
+    class Full(type(encoder)):
+        def encode(self, texts, role="document"):
+            raise OSError(28, "No space left on device")
+
+    broken = copy(encoder)
+    broken.__class__ = Full
+    out = tmp_path / "no" / "such" / "out.npy"
+    with pytest.raises(StorageError, match="can't write"):
+        encode_file(broken, source, out)
+    assert [path.name for path in tmp_path.iterdir()] == ["texts.txt"]
+    encode_file(encoder, source, out)
+    assert [path.name for path in out.parent.iterdir()] == ["out.npy"]

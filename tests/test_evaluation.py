@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,34 @@ def test_judgments_with_and_without_a_header(header: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        "a 0 d1 2\na 0 d2 0\nb 0 d1 1\n",
+        "a\t0\td1\t2\na\tQ0\td2\t0\nb\t0\td1\t1\n",
+        "q d s\na d1 2\na  d2  0\nb d1 1 \n",
+    ],
+)
+def test_judgments_of_trec_and_with_spaces(content: str, tmp_path: Path) -> None:
+    assert read_qrels(write(tmp_path / "q.txt", content)) == {"a": {"d1": 2, "d2": 0}, "b": {"d1": 1}}
+
+
+def test_spaces_in_ids_stay_where_tabs_separate(tmp_path: Path) -> None:
+    assert read_qrels(write(tmp_path / "q.tsv", "a b\td 1\t1\n")) == {"a b": {"d 1": 1}}
+
+
+@pytest.mark.parametrize(
     ("content", "complaint"),
     [
         ("a\td1\t1\nb\td1\n", "line 2: expected"),
         ("a\td1\t1\nb\td1\tyes\n", "line 2: expected"),
         ("a\td1\t1\nb\td1\tinf\n", "line 2: expected"),
-        ("a d1 1\n", "line 1: expected"),
-        ("query-id\tcorpus-id\tscore\n", "holds no judgment"),
+        ("a d1\n", "line 1: expected"),
+        ("a 0 d1 1 more\n", "line 1: expected"),
+        ("query-id\tcorpus-id\tscore\nb\td1\tyes\n", "line 2: expected"),
+        (
+            "a\td1\tyes\n",
+            "holds no judgment; its only line was taken for a header, for it ends in no number: a\td1\tyes",
+        ),
     ],
 )
 def test_judgments_that_are_none(content: str, complaint: str, tmp_path: Path) -> None:
@@ -77,6 +99,19 @@ def test_encodings_that_learning_reads(charset: str, tmp_path: Path) -> None:
     assert read_qrels(tmp_path / "q.tsv", progress) == {"é": {"ä": 1}}
     notes = [f"{name} isn't UTF-8: read as Windows-1252" for name in ("q.jsonl", "q.tsv")]
     assert said == notes * (charset == "cp1252")
+
+
+def test_what_is_passed_over_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    progress = Silent()
+    progress.say = said.append  # type: ignore[method-assign]
+    lines = [json.dumps({"_id": name, "text": name}) for name in ("a", "b", "a", "b")]
+    assert list(read_queries(write(tmp_path / "q.jsonl", "\n".join(lines)), progress)) == ["a", "b"]
+    read_qrels(write(tmp_path / "q.tsv", "query\tdocument\tyes\na\td1\t1\n"), progress)
+    assert said == [
+        "q.jsonl: 2 lines repeat a query, like 'a': each is asked once",
+        "q.tsv: line 1 is taken for a header: query\tdocument\tyes",
+    ]
 
 
 def test_halves_of_characters_in_a_query(tmp_path: Path) -> None:

@@ -192,6 +192,7 @@ BAD = {
     "not.csv.gz": (b"text\na\n", "damaged or truncated gzip"),
     "broken.parquet": (b"PAR1 and then nothing PAR1", "isn't a whole Parquet file"),
     "spaces.jsonl": (b'{"text": " "}\n{"text": null}\n', "has no text: all 2 documents read are empty"),
+    "nulls.jsonl": (b'{"text": null}\n' * 2, "has no text: all 2 documents read are empty"),
     "table.xlsx": (b"PK", r"no known extension: expected .jsonl .* \(each also .gz\)"),
     "noextension": (b"text", "no known extension"),
 }
@@ -275,7 +276,10 @@ def test_small_batches_are_read_together() -> None:
     assert [len(chunk.places) for chunk in rows] == [1_024, 1_024, 952]
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_nothing_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError, match="stdin isn't read: write it to a file"):
+        read_corpus("-")
     with pytest.raises(SourceError, match=r"there is no file or folder .*nowhere.csv"):
         read_corpus(tmp_path / "nowhere.csv")
 

@@ -1,6 +1,9 @@
 """Folders: one document a file."""
 
 import logging
+import os
+import socket
+import time
 import zipfile
 from pathlib import Path
 
@@ -74,7 +77,7 @@ def test_every_kind_of_file(folder: Path) -> None:
         "deep/front.md": ("From the front", "Body."),
         "deep/er/c.HTML": ("Returns & refunds", "Big\n\nYou may send it back\nwithin 14 days.\n\none\n\ntwo"),
     }
-    assert "left out 1 files of other kinds: .png (1)" in corpus.report.notes
+    assert "left out 1 file of other kinds: .png (1)" in corpus.report.notes
     assert tree(folder) == before
 
 
@@ -144,11 +147,23 @@ def test_notes_of_many_pages_are_summed_up(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_no_regular_file_is_left_out_unopened(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.txt")
+    (folder / "device.md").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(folder / "socket.html"))
+        corpus = read_corpus(folder)
+    assert len(corpus) == 6
+    notes = [note for note in corpus.report.notes if "is no regular file" in note]
+    assert [Path(note.split()[2]).name for note in notes] == ["device.md", "pipe.txt", "socket.html"]
+    for special in ("pipe.txt", "device.md"):
+        with pytest.raises(SourceError, match=f"{special} is no regular file but a pipe, a device"):
+            read_corpus(folder / special)
+
+
 def test_nothing_but_damaged_files(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"no")
-    with pytest.raises(
-        SourceError, match=r"none of the 1 files in .* can be read; the first: .*a.pdf isn't a PDF file"
-    ):
+    with pytest.raises(SourceError, match=r"none of 1 file in .* can be read; the first: .*a.pdf isn't a PDF file"):
         read_corpus(tmp_path)
 
 
@@ -184,6 +199,30 @@ def test_an_empty_path_is_not_the_folder_one_is_in(nothing: str, folder: Path, m
 
 def test_a_single_page_is_a_corpus_of_one(folder: Path) -> None:
     assert [document.id for document in read_corpus(folder / "deep/b.md")] == ["b.md"]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div>" * 200_000 + "x" + "</div>" * 200_000,
+        "<ul><li>x" * 200_000,
+        "<span><div></span>" * 200_000,  # the span stays open: a div is in the way
+        "".join(f"<p><b id={number}></p>" for number in range(100_000)),  # each is opened again in the next paragraph
+    ],
+)
+def test_a_page_that_would_keep_the_parser_for_minutes_is_refused(html: str, tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(html)
+    began = time.process_time()
+    with pytest.raises(SourceError, match=r"a\.html nests its elements too deep"):
+        read_corpus(tmp_path / "a.html")
+    assert time.process_time() - began < 5
+
+
+def test_a_long_page_is_not_a_deep_one(tmp_path: Path) -> None:
+    cells = "<tr><td><font>cell</font>" * 60_000  # end tags that pages leave out
+    script = "<script>" + "'<div>' + " * 60_000 + "</script><!--" + "<div>" * 60_000 + "-->"
+    (tmp_path / "a.html").write_text(f"{script}<table>{cells}</table>" + "<div><p>text<br></div>" * 60_000)
+    assert read_corpus(tmp_path / "a.html")[0].text.count("cell") == 60_000
 
 
 def test_a_docx_bomb_is_refused_unopened(tmp_path: Path) -> None:

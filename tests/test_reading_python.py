@@ -51,7 +51,7 @@ def test_everything_with_a_docstring_and_nothing_is_imported(package: str) -> No
     }
     assert corpus[3].title == f"{package}.Shape.area"
     assert package not in sys.modules
-    assert "1 of 3 files can't be parsed and are left out" in corpus.report.notes
+    assert "1 of 3 files can't be parsed: left out" in corpus.report.notes
 
 
 def test_a_part_of_a_package(package: str) -> None:

@@ -183,6 +183,7 @@ def test_confidence_is_that_of_the_fit(tmp_path: Path, space: LatentSpace) -> No
         ({"k": -3}, "at least 1"),
         ({"k": 2.5}, "whole number"),
         ({"k": True}, "whole number"),
+        ({"query": "half \udcff"}, "half of one in 'half .udcff'"),
         ({"k": NUMBER + 1}, "more than the 60 documents"),
         ({"mode": "fuzzy"}, "hybrid, dense, lexical"),
         ({"where": "year >"}, "SQL condition"),

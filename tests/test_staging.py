@@ -6,6 +6,7 @@ from conftest import tree
 
 from tolman.errors import SpaceError, StorageError
 from tolman.space import staging as staging_module
+from tolman.space.description import FORMAT
 from tolman.space.staging import Staging
 
 IDENTITY = {"encoder": "a", "corpus": "b"}
@@ -62,6 +63,21 @@ def test_what_is_not_a_space_is_never_replaced(tmp_path: Path) -> None:
     for name in ("precious", "file"):
         with pytest.raises(SpaceError, match="is not a space"):
             Staging(tmp_path / name, IDENTITY)
+
+
+def test_a_space_of_a_newer_format_is_never_replaced_and_a_damaged_one_may_be(tmp_path: Path) -> None:
+    target = tmp_path / "x.space"
+    target.mkdir()
+    (target / "space.json").write_text(f'{{"format": {FORMAT + 1}}}')
+    before = tree(tmp_path)
+    with pytest.raises(SpaceError, match=f"has format {FORMAT + 1}, this Tolman reads up to {FORMAT}"):
+        Staging(target, IDENTITY)
+    assert tree(tmp_path) == before
+    (target / "space.json").write_text('{"format": ')
+    with Staging(target, IDENTITY) as staging:
+        (staging.folder / "space.json").write_text("new")
+        staging.publish()
+    assert (target / "space.json").read_text() == "new"
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:

@@ -12,6 +12,12 @@ LOADING = {
     "transformer": "SentenceTransformer({folder!r})",
 }
 PRETRAINED = "pretrained"  # in the recipe: the model that others made
+RECIPE = {
+    "plan: scratch": "learned from scratch",
+    "plan: pretrained": "pretrained model",
+    "plan: contrastive": "learned beyond its start (LSA)",
+    "plan: size": "size asked for",
+}
 MEASURED_ON = ("questions", "documents", "confidence_calibration_error")
 MEASURES = {
     "bm25": "words alone (BM25)",
@@ -80,7 +86,7 @@ def _encoder(description: SpaceDescription) -> str:
         "made from": _made_from(description),
     }
     recipe = {name: value for name, value in description.recipe.items() if name != PRETRAINED}
-    return _section("Encoder", _table(facts | dict(flat(recipe))))
+    return _section("Encoder", _table(facts | {RECIPE.get(name, name): value for name, value in flat(recipe)}))
 
 
 def _made_from(description: SpaceDescription) -> str:
@@ -131,9 +137,9 @@ import tolman
 space = tolman.open_space({name!r})
 space.search("your question", k=5)
 space.vectors()                        # numpy, float32, (documents, {description.encoder.dim}), unit length
-space.table(["id", "title"])           # Arrow; .to_pandas() from there
+space.table(["id", "title"])           # Arrow; .to_pandas() from there, with pandas installed
 
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import SentenceTransformer  # pip install sentence-transformers
 
 model = {load}
 model.encode(["your text"])            # the same vectors
@@ -165,10 +171,12 @@ def show_cost(cost: Cost) -> dict[str, str]:
 
 
 def show_value(value: Any) -> str:
-    """A number with about three digits, anything else as it is."""
+    """A number with about three digits, a truth value as a word, anything else as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 0.1 else f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list | tuple):
         return ", ".join(map(show_value, value))

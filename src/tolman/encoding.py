@@ -13,17 +13,17 @@ from hashlib import sha256
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tolman.corpus.passages import split_passages
-from tolman.corpus.readers.jsonl import read_objects
-from tolman.corpus.readers.lines import read_lines
+from tolman.corpus.texts import read_texts
 from tolman.errors import SourceError, StorageError
 from tolman.models.encoder import Encoder, Floats, Role, require_texts
 from tolman.progress import Progress, Silent
+from tolman.storage import folders_above
 
 Span: TypeAlias = tuple[int, int]
 
@@ -94,7 +94,14 @@ def encode_documents(encoder: Encoder, contents: Sequence[str], progress: Progre
 
 
 def encode_file(
-    encoder: Encoder, source: Path, out: Path, role: Role = "document", progress: Progress | None = None
+    encoder: Encoder,
+    source: Path,
+    out: Path,
+    role: Role = "document",
+    progress: Progress | None = None,
+    *,
+    text: str | None = None,
+    title: str | None = None,
 ) -> tuple[int, int]:
     """Write the vectors of a file's texts as a .npy array, float32 (N, D), one row a text, in order.
 
@@ -103,11 +110,12 @@ def encode_file(
 
     Args:
         encoder: of D dimensions.
-        source: .txt with one text a line, or .jsonl with "text" (and "title"); either also .gz. Encodings and limits
-            are those of `read_corpus`.
-        out: the array to write.
+        source: .txt with one text a line, .jsonl with "text" (and "title"), .csv, .tsv or .parquet; each also .gz.
+            Encodings and limits are those of `read_corpus`; but nothing is cleaned, merged or left out.
+        out: the array to write. Folders above it that aren't there are made.
         role: whether the texts are documents or queries.
         progress: is told of every text that is done.
+        text, title: columns of the source; of a table, those not named are guessed.
 
     Returns:
         (N, D).
@@ -121,17 +129,19 @@ def encode_file(
     require_texts([], role)
     source, out = Path(source), Path(out)
     notes: list[str] = []
-    rows, digest = _survey(source, notes)
+    rows, digest = _survey(read_texts(source, notes, text=text, title=title))
+    if not rows:
+        raise SourceError(f"{source} holds no texts")
     for note in notes:
         progress.say(note)
     run = _Run(input=digest, encoder=encoder.fingerprint, role=role, rows=rows, dim=encoder.dim)
     progress.start("encode", rows)
     try:
-        with _GrowingArray(out, run) as growing:
+        with folders_above(out), _GrowingArray(out, run) as growing:
             if growing.done:
                 progress.say(f"going on after {growing.done:,} of {rows:,} texts")
                 progress.advance(growing.done)
-            for texts in _windowed(islice(_read_texts(source, []), growing.done, None)):
+            for texts in _windowed(islice(read_texts(source, [], text=text, title=title), growing.done, None)):
                 growing.append(_encode_texts(encoder, texts, role))
                 progress.advance(len(texts))
         growing.finish()
@@ -193,36 +203,13 @@ def _windowed(texts: Iterable[str]) -> Iterator[list[str]]:
         yield window
 
 
-# Files of texts
-
-
-def _survey(source: Path, notes: list[str]) -> tuple[int, str]:
+def _survey(texts: Iterable[str]) -> tuple[int, str]:
     """How many texts a file holds, and the sha256 of them; every line is read, so that a bad one is found at once."""
     rows, digest = 0, sha256()
-    for text in _read_texts(source, notes):
+    for text in texts:
         rows += 1
         digest.update(f"{len(text)} {text}".encode("utf-8", "surrogatepass"))
-    if not rows:
-        raise SourceError(f"{source} holds no texts")
     return rows, digest.hexdigest()
-
-
-def _read_texts(source: Path, notes: list[str]) -> Iterator[str]:
-    name = source.name.lower().removesuffix(".gz")
-    if name.endswith(".txt"):
-        yield from (line.rstrip("\r\n") for _, line in read_lines(source, notes))
-    elif name.endswith((".jsonl", ".ndjson")):
-        yield from (_text_of(row, f"{source} line {number}") for number, row, _ in read_objects(source, notes))
-    else:
-        raise SourceError(f"expected a .txt or .jsonl file (or .gz of one), got {source}")
-
-
-def _text_of(row: dict[str, Any], where: str) -> str:
-    title, text = row.get("title"), row.get("text")
-    if not isinstance(text, str):
-        raise SourceError(f'{where}: expected an object whose "text" is a string')
-    content = f"{title}\n{text}" if isinstance(title, str) and title else text
-    return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # JSON can hold halves of characters
 
 
 # An array that grows on disk

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from tolman.corpus.cleaning import drop_surrogates
 from tolman.corpus.readers.jsonl import read_objects
 from tolman.corpus.readers.lines import read_lines
+from tolman.counting import counted
 from tolman.errors import SourceError
 from tolman.metrics import bootstrap_interval, ndcg, recall, reciprocal_rank
 from tolman.progress import Progress, Silent
@@ -74,8 +75,8 @@ def evaluate(
     Args:
         space: the space to judge.
         queries: text of each query id, or a .jsonl file of `_id` and `text`.
-        qrels: judgment of each document id for each query id (above 0: relevant), or a .tsv file of query id,
-            document id and judgment, with or without a header.
+        qrels: judgment of each document id for each query id (above 0: relevant), or a file of query id, document id
+            and judgment, with or without a header, as BEIR and TREC have it.
         progress: is told what was noticed about the files.
 
     Raises:
@@ -122,6 +123,7 @@ def read_queries(path: Path, progress: Progress | None = None) -> dict[str, str]
             `_id` that was there before; says which line.
     """
     queries: dict[str, str] = {}
+    repeated: list[str] = []
     notes: list[str] = []
     for number, row, _ in read_objects(path, notes):
         name, text = row.get("_id"), row.get("text")
@@ -130,8 +132,16 @@ def read_queries(path: Path, progress: Progress | None = None) -> dict[str, str]
         name, text = drop_surrogates(str(name)), drop_surrogates(text)
         if not text.strip():
             raise SourceError(f"{path} line {number}: the query {name!r} is empty")
-        if queries.setdefault(name, text) != text:
+        if queries.get(name, text) != text:
             raise SourceError(f"{path} line {number}: the query {name!r} was there before with another text")
+        if name in queries:
+            repeated.append(name)
+        queries[name] = text
+    if repeated:
+        notes.append(
+            f"{path.name}: {counted(len(repeated), 'line repeats', 'lines repeat')} a query, like {repeated[0]!r}: "
+            "each is asked once"
+        )
     _say(notes, progress)
     if not queries:
         raise SourceError(f"{path} holds no query")
@@ -139,30 +149,46 @@ def read_queries(path: Path, progress: Progress | None = None) -> dict[str, str]
 
 
 def read_qrels(path: Path, progress: Progress | None = None) -> dict[str, dict[str, float]]:
-    """The judgments in a .tsv file (also .gz) of query id, document id, judgment; a header is skipped.
+    """The judgments in a file (also .gz) of query id, document id, judgment; a header is skipped.
+
+    Columns are separated by tabs, or by spaces in lines without a tab. A line of four is one of TREC, whose second
+    column nobody uses.
 
     Args:
         path: the file. Encodings and limits are those of `read_corpus`.
         progress: is told what was noticed about the file.
 
     Raises:
-        SourceError: it can't be read, or a line isn't three columns ending in a number; says which line.
+        SourceError: it can't be read, or a line isn't three or four columns ending in a number; says which line.
     """
     judged: dict[str, dict[str, float]] = {}
     notes: list[str] = []
-    for number, line in _filled_lines(path, notes):
-        columns = line.rstrip("\r\n").split("\t")
-        if len(columns) == 3 and _is_number(columns[2]):
-            judged.setdefault(columns[0], {})[columns[1]] = float(columns[2])
-        elif number > 1 or len(columns) != 3:
+    header = ""
+    for place, (number, line) in enumerate(_filled_lines(path, notes)):
+        query, document, judgment = _judgment_columns(line)
+        if _is_number(judgment):
+            judged.setdefault(query, {})[document] = float(judgment)
+        elif place == 0 and judgment:
+            header = line.strip()[:60]
+            notes.append(f"{path.name}: line {number} is taken for a header: {header}")
+        else:
             raise SourceError(
-                f"{path} line {number}: expected query id, document id and a number, separated by tabs; "
+                f"{path} line {number}: expected query id, document id and a number, separated by tabs or spaces; "
                 f"got {line.strip()[:60]}"
             )
     _say(notes, progress)
     if not judged:
-        raise SourceError(f"{path} holds no judgment")
+        only = f"; its only line was taken for a header, for it ends in no number: {header}" if header else ""
+        raise SourceError(f"{path} holds no judgment{only}")
     return judged
+
+
+def _judgment_columns(line: str) -> tuple[str, str, str]:
+    """Query id, document id and judgment; empty ones where a line has neither three columns nor TREC's four."""
+    columns = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
+    if len(columns) not in (3, 4):
+        return "", "", ""
+    return columns[0], columns[-2], columns[-1].strip()
 
 
 def _filled_lines(path: Path, notes: list[str]) -> Iterator[tuple[int, str]]:
@@ -188,7 +214,8 @@ def _require_texts(texts: Queries, judged: Judgments) -> None:
     unknown = [query for query in judged if query not in texts]
     if unknown:
         raise SourceError(
-            f"{len(unknown)} judged queries have no text, the first is {unknown[0]!r}: do the files belong together?"
+            f"{counted(len(unknown), 'judged query has', 'judged queries have')} no text, like {unknown[0]!r}: "
+            "do the files belong together?"
         )
 
 

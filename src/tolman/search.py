@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tolman.confidence import Confidence, nearness
+from tolman.corpus.cleaning import drop_surrogates
 from tolman.corpus.passages import words
 from tolman.errors import QueryError, SpaceError
 from tolman.models.encoder import Floats
@@ -134,8 +135,8 @@ def search(
         snippets: False: titles and snippets are left empty, and nothing is read but ids.
 
     Raises:
-        QueryError: an empty query, `k` less than 1 or more than the documents there are, an unknown mode, or `where` is
-            not a condition.
+        QueryError: an empty query, one with half a character (a lone surrogate), `k` less than 1 or more than the
+            documents there are, an unknown mode, or `where` is not a condition.
         SpaceError: the space is damaged.
     """
     if not len(space):
@@ -183,6 +184,8 @@ def _check(space: "LatentSpace", queries: Sequence[str], k: int, mode: Mode) -> 
     for query in queries:
         if not isinstance(query, str) or not query.strip():
             raise QueryError(f"a query is a text that isn't empty; got {query!r}")
+        if drop_surrogates(query) != query:
+            raise QueryError(f"a query is whole characters, got half of one in {query[:60]!r}: decode its bytes anew")
     if k < 1:
         raise QueryError(f"expected at least 1 hit, got k = {k}")
     if k > len(space):

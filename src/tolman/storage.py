@@ -6,7 +6,8 @@ bare Exception. Only the text says what happened.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from tolman.errors import StorageError
 
@@ -15,6 +16,24 @@ _REFUSALS = re.compile(
     r"|os error (?:13|27|28|30|122)\b",
     re.IGNORECASE,
 )
+
+
+@contextmanager
+def folders_above(path: Path) -> Iterator[None]:
+    """Make the folders that `path` is to lie in. Those that had to be made go again after an error.
+
+    Raises:
+        OSError: they can't be made.
+    """
+    made = [folder for folder in path.absolute().parents if not folder.exists()]
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except Exception:
+        with suppress(OSError):  # never made, or somebody put something there
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 def disk_refusal(error: Exception) -> str | None:

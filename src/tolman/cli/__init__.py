@@ -29,8 +29,9 @@ def app() -> None:
       tolman learn tickets.csv --text body --title subject -o tickets.space
       tolman search tickets.space "refund never arrived"
 
-    Results go to stdout, progress to stderr. Exit codes: 0 done, 1 an error (one line; TOLMAN_DEBUG=1 shows the
-    traceback), 2 wrong usage, 130 interrupted, 141 nobody reads the results any more.
+    Results go to stdout, progress to stderr. Exit codes: 0 done, 1 what was asked for can't be done (one line that
+    says why; TOLMAN_DEBUG=1 shows the traceback), 2 the command line itself is wrong (no such verb or flag, one is
+    missing, or its value isn't of its kind), 130 interrupted, 141 nobody reads the results any more.
     """
 
 

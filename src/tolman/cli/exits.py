@@ -1,4 +1,7 @@
-"""How a verb ends: 0 done, 1 a clear line, 2 wrong usage (click's own), 130 interrupted, 141 nobody reads on."""
+"""How a verb ends: 0 done, 1 a clear line, 2 a wrong command line (click's own), 130 interrupted, 141 nobody reads on.
+
+A count of 0 hits, an empty query or a budget that can't be read are a clear line, as they are to the API.
+"""
 
 import errno
 import faulthandler
@@ -9,6 +12,7 @@ from types import TracebackType
 
 import click
 
+from tolman.cli.printing import shown
 from tolman.errors import TolmanError
 
 DISK_ERRORS = {
@@ -84,4 +88,4 @@ def report_bug(kind: type[BaseException], error: BaseException, trace: Traceback
 
 
 def _complain(message: str) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {shown(' '.join(message.split()))}", file=sys.stderr)

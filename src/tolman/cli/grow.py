@@ -6,6 +6,7 @@ import click
 
 from tolman.cli.parameters import column_options, space_argument
 from tolman.cli.watching import progress_on_stderr
+from tolman.counting import counted
 
 
 @click.command()
@@ -45,5 +46,5 @@ def remove(space: Path, ids: tuple[str, ...]) -> None:
 
     removed, asked = open_space(space).remove(ids), len(set(ids))
     if removed < asked:
-        click.echo(f"{asked - removed:,} ids are not in {space}", err=True)
+        click.echo(f"{counted(asked - removed, 'id is', 'ids are')} not in {space}", err=True)
     click.echo(f"{space}: {removed:,} removed")

@@ -17,7 +17,9 @@ def models() -> None:
 @models.command("list")
 @json_option
 def list_known(*, json: bool) -> None:
-    """List the models that have a name, and where those lie that were pulled.
+    """List the models that have a name.
+
+    With their licences, and where those lie that were pulled.
 
     \b
     Example:

@@ -1,10 +1,19 @@
 """Results on stdout: aligned columns for people, JSON for programs."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import click
+
+# What a terminal would obey instead of showing it: controls, and marks that turn the direction of writing.
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def shown(text: str) -> str:
+    """`text` for the terminal of a person: on one line, with signs in place of what it would obey."""
+    return _OBEYED.sub("\ufffd", text)
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:
@@ -14,6 +23,7 @@ def print_json(value: Any, indent: int | None = 2) -> None:
 
 def print_columns(rows: Sequence[Sequence[str]]) -> None:
     """Rows of cells as columns of equal width; the first row is the heading."""
+    rows = [[shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tolman.cli.parameters import PATH, json_option, space_argument
-from tolman.cli.printing import print_json
+from tolman.cli.printing import print_json, shown
+from tolman.cli.stdin import or_stdin
 from tolman.cli.watching import progress_on_stderr
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     help="By meaning and words, by meaning, by words.",
 )
 @click.option("--where", metavar="SQL", help="Only documents whose metadata fulfils this.")
-@click.option("--queries", metavar="FILE", type=PATH, help="A .jsonl of `_id` and `text`: answer each.")
+@click.option("--queries", metavar="FILE", type=PATH, help="A .jsonl of `_id` and `text`, - for stdin: answer each.")
 @click.option("--version", metavar="N", type=int, help="Search an earlier version (see tolman info).")
 @json_option
 def search(
@@ -66,8 +67,8 @@ def search(
     elif queries is not None:
         from tolman.evaluation import read_queries
 
-        with progress_on_stderr() as progress:
-            asked = read_queries(queries, progress)
+        with progress_on_stderr() as progress, or_stdin(queries) as file:
+            asked = read_queries(file, progress)
         results = opened.search_many(list(asked.values()), k, mode=mode, where=where)
         print_answers(asked, results, json=json)
 
@@ -78,7 +79,7 @@ def print_answers(names: Iterable[str], results: Iterable["SearchResult"], *, js
         if json:
             print_json({"_id": name, **as_json(result)}, indent=None)
         else:
-            click.echo(f"{name}: {result.query}")
+            click.echo(shown(f"{name}: {result.query}"))
             print_result(result)
             click.echo()
 
@@ -98,10 +99,11 @@ def print_result(result: "SearchResult") -> None:
         click.echo("nothing relevant found; the nearest:")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
     for rank, hit in enumerate(result, start=1):
-        name = f"{click.style(hit.title, bold=True)}  [{hit.id}]" if hit.title else click.style(hit.id, bold=True)
+        name, title = shown(hit.id), shown(hit.title)
+        name = f"{click.style(title, bold=True)}  [{name}]" if title else click.style(name, bold=True)
         click.echo(f"{rank:3d}  {hit.score:.3f}  {_confidence(hit)}  {name}")
         for line in textwrap.wrap(" ".join(hit.snippet.split()), width - 5, max_lines=2, placeholder=" ..."):
-            click.echo(f"     {line}")
+            click.echo(f"     {shown(line)}")
 
 
 def _confidence(hit: "Hit") -> str:

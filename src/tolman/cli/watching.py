@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
+from tolman.cli.printing import shown
 from tolman.progress import Progress
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Bars:
 
     def say(self, message: str) -> None:
         """Write a line above the bars."""
-        self._drawn.console.print(message, markup=False, highlight=False)
+        self._drawn.console.print(shown(message), markup=False, highlight=False)
 
     def _finish(self) -> None:
         if self._task is not None:
@@ -122,7 +123,7 @@ class Lines:
 
     def say(self, message: str) -> None:
         """Write a line."""
-        print(message, file=self._stream, flush=True)
+        print(shown(message), file=self._stream, flush=True)
 
     def finish(self) -> None:
         """Close the stage that runs."""

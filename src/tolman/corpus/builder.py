@@ -21,6 +21,7 @@ from tolman.corpus.cleaning import clean_line, clean_text
 from tolman.corpus.corpus import TEXT_FIELDS, Corpus, CorpusReport
 from tolman.corpus.metadata import as_text
 from tolman.corpus.spool import Spool
+from tolman.counting import counted
 from tolman.errors import SourceError
 
 DIGEST_BYTES = 16
@@ -77,15 +78,15 @@ class CorpusBuilder:
                 f"{self.source} has {len(batch.metadata):,} columns, at most {_MOST_COLUMNS:,} can be kept: "
                 "put those that nobody filters by into one"
             )
-        texts = [clean_text(_joined(text, "\n\n")) for text in batch.texts]
+        texts = [clean_text(joined(text, "\n\n")) for text in batch.texts]
         kept = [row for row, text in enumerate(texts) if text]
         self.read += len(texts)
         self.empty += len(texts) - len(kept)
         if not kept:
             return
         texts = [texts[row] for row in kept]
-        titles = [clean_line(_joined(batch.titles[row], " ")) for row in kept] if batch.titles else [""] * len(kept)
-        labels = [clean_line(_joined(batch.labels[row], ", ")) or None for row in kept] if batch.labels else None
+        titles = [clean_line(joined(batch.titles[row], " ")) for row in kept] if batch.titles else [""] * len(kept)
+        labels = [clean_line(joined(batch.labels[row], ", ")) or None for row in kept] if batch.labels else None
         ids = self._remember(batch, kept, titles, texts)
         columns = [ids, titles, texts, labels or [None] * len(kept)]
         table = pa.table(columns, schema=pa.schema(TEXT_FIELDS[:4]))
@@ -136,11 +137,15 @@ class CorpusBuilder:
 
     def _notes(self, columns: Mapping[str, str], duplicates: int) -> list[str]:
         """What became of the rows, as far as it is worth a line."""
-        notes = [f"{self.empty:,} of {self.read:,} documents have no text and are left out"] if self.empty else []
+        read, notes = f"of {counted(self.read, 'document')}", []
+        if self.empty:
+            notes.append(f"{self.empty:,} {read} {'has' if self.empty == 1 else 'have'} no text: left out")
         if "id" in columns and self.without_id:
-            notes.append(f"{self.without_id:,} documents have no id of their own: theirs is a digest of their text")
+            whose = counted(self.without_id, "document has", "documents have")
+            notes.append(f"{whose} no id: a digest of title and text stands for it")
         if duplicates:
-            notes.append(f"{duplicates:,} of {self.read:,} documents are exact duplicates and are merged")
+            what = "is an exact duplicate" if duplicates == 1 else "are exact duplicates"
+            notes.append(f"{duplicates:,} {read} {what}: merged")
         return notes
 
     def discard(self) -> None:
@@ -181,7 +186,7 @@ class CorpusBuilder:
         return names if order is None else [names[place] for place in np.searchsorted(sorted_rows, order)]
 
 
-def _joined(value: Any, between: str) -> str:
+def joined(value: Any, between: str) -> str:
     """A cell as text; a list of texts is joined, null and NaN are empty."""
     if isinstance(value, str):
         return value

@@ -60,7 +60,8 @@ def read_corpus(
     corpus = _build(_opened(source), named, progress or Silent())
     if not len(corpus):
         report = corpus.report
-        found = f"all {report.read:,} documents read are empty" if report.read else "it holds no documents"
+        every = "its only document is" if report.read == 1 else f"all {report.read:,} documents read are"
+        found = f"{every} empty" if report.read else "it holds no documents"
         raise SourceError(f"{report.source} has no text: {found}")
     return corpus
 

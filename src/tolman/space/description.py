@@ -145,8 +145,7 @@ class SpaceDescription:
         version = stored.get("format") if isinstance(stored, dict) else None
         if not isinstance(version, int):
             raise SpaceError(f"{path} is damaged: expected an object with a number `format`; restore it from a backup")
-        if version > FORMAT:
-            raise SpaceError(f"{path} has format {version}, this Tolman reads up to {FORMAT}: pip install -U tolman")
+        _refuse_newer(version, path)
         try:
             parts = {name: _typed(kind, stored[name]) for name, kind in _PARTS.items()}
             if version < 2:  # its confidence was fitted on other evidence: hits have none until it is learned again
@@ -160,6 +159,26 @@ class SpaceDescription:
 def is_space(path: Path) -> bool:
     """Whether `path` is the folder of a space, whole or damaged."""
     return os.path.isfile(path / FILE)  # False where Path.is_file raises: not permitted, too long
+
+
+def refuse_newer(space: Path) -> None:
+    """Refuse to put another space in the place of one that a later Tolman made. A damaged one may be replaced.
+
+    Raises:
+        SpaceError: the space is of a newer format.
+    """
+    try:
+        stored = json.loads((space / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    version = stored.get("format") if isinstance(stored, dict) else None
+    if isinstance(version, int):
+        _refuse_newer(version, space / FILE)
+
+
+def _refuse_newer(version: int, path: Path) -> None:
+    if version > FORMAT:
+        raise SpaceError(f"{path} has format {version}, this Tolman reads up to {FORMAT}: pip install -U tolman")
 
 
 _PARTS: dict[str, type] = {"encoder": EncoderRecord, "corpus": CorpusRecord, "search": SearchSettings}

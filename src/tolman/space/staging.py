@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from tolman.errors import SpaceError, StorageError
-from tolman.space.description import is_space
+from tolman.space.description import is_space, refuse_newer
 
 IDENTITY, LOCK = "staging.json", "staging.lock"
 _MARK = {"made_by": "tolman"}
@@ -30,11 +30,12 @@ def require_place(target: Path) -> None:
     """Refuse to put a space where something else is.
 
     Raises:
-        SpaceError: `target` exists and is not a space, or is a link to itself; or what it would be made in is there
-            and not Tolman's.
+        SpaceError: `target` exists and is not a space, or one of a newer format, or is a link to itself; or what it
+            would be made in is there and not Tolman's.
     """
     if target.exists() and not is_space(target):
         raise SpaceError(f"{target} exists and is not a space: choose another name, or move it away")
+    refuse_newer(target)
     _require_ours(_beside(_without_links(target)))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tolman.corpus.readers.page import Page, read_markdown, read_text_page
 from tolman.corpus.readers.rich_page import read_docx, read_html, read_pdf
 from tolman.corpus.readers.source import Source, by_column
+from tolman.counting import counted
 from tolman.errors import SourceError
 
 # Extension -> reader of a file that is one document.
@@ -46,7 +47,7 @@ def open_folder(folder: Path) -> Source:
         found = f"it holds {kinds}; name a single file to read that" if kinds else "it is empty"
         raise SourceError(f"{folder} has no {' '.join(PAGE_READERS)} files: {found}")
     if others:
-        notes.append(f"left out {others.total():,} files of other kinds: {kinds}")
+        notes.append(f"left out {counted(others.total(), 'file')} of other kinds: {kinds}")
     return Source(str(folder), by_column(_rows(folder, known, notes)), "file", _ROLES, notes=notes)
 
 
@@ -81,13 +82,13 @@ def _rows(folder: Path, files: Sequence[Path], notes: list[str]) -> Iterator[tup
         except SourceError as error:
             refused.append(error)
     if len(refused) == len(files):
-        raise SourceError(f"none of the {len(files):,} files in {folder} can be read; the first: {refused[0]}")
+        raise SourceError(f"none of {counted(len(files), 'file')} in {folder} can be read; the first: {refused[0]}")
     notes += [f"left out: {error}" for error in refused[:_FILES_NAMED]]
     if len(refused) > _FILES_NAMED:
-        notes.append(f"left out {len(refused) - _FILES_NAMED:,} more files that can't be read")
+        notes.append(f"left out {counted(len(refused) - _FILES_NAMED, 'more file')} that can't be read")
     notes += said[:_FILES_NAMED]
     if len(said) > _FILES_NAMED:
-        notes.append(f"the like was noted of {len(said) - _FILES_NAMED:,} more files")
+        notes.append(f"the like was noted of {counted(len(said) - _FILES_NAMED, 'more file')}")
 
 
 def _row(folder: Path, number: int, file: Path, notes: list[str]) -> tuple[int, dict[str, str], int]:

@@ -7,6 +7,7 @@ text at all is refused, with the line where there is one.
 
 import codecs
 import gzip
+import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,15 +36,19 @@ class ByteFile:
     """A file read in chunks, decompressed on the way if its name ends in .gz.
 
     Raises:
-        SourceError: on opening or reading: not there, not permitted, empty, damaged, or a decompression bomb.
+        SourceError: on opening or reading: not there, not permitted, a pipe or a device, empty, damaged, or a
+            decompression bomb.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._total = 0
         try:
+            held = path.stat()
+            if not stat.S_ISREG(held.st_mode):  # before it is opened: that of a pipe waits for who writes into it
+                raise SourceError(f"{path} is no regular file but a pipe, a device or the like: write it to a file")
             self._raw: IO[bytes] = path.open("rb")
-            if not path.stat().st_size:
+            if not held.st_size:
                 raise SourceError(f"{path} is empty: expected documents")
             self._content: IO[bytes] = gzip.GzipFile(fileobj=self._raw) if path.suffix.lower() == ".gz" else self._raw  # type: ignore[assignment]
         except OSError as error:

@@ -31,6 +31,8 @@ def open_path(path: Path) -> Source:
     try:
         if path.is_dir():
             return open_folder(path)
+        if not path.exists() and path.name == "-":
+            raise SourceError("stdin isn't read: write it to a file whose name says what it holds, like tickets.jsonl")
         if not path.exists():
             raise SourceError(f"there is no file or folder {path}")
     except OSError as error:  # a folder above it may not be entered

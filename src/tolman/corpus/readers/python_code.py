@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tolman.corpus.readers.source import Source, by_column
+from tolman.counting import counted
 from tolman.errors import SourceError
 
 PREFIX = "python:"
@@ -66,7 +67,7 @@ def _rows(files: Sequence[tuple[str, Path]], notes: list[str]) -> Iterator[tuple
             row = {"id": found.name + again, "title": found.name, "text": found.text}
             yield number, row | {"kind": found.kind, "module": module}, len(found.text)
     if unreadable:
-        notes.append(f"{unreadable:,} of {len(files):,} files can't be parsed and are left out")
+        notes.append(f"{unreadable:,} of {counted(len(files), 'file')} can't be parsed: left out")
 
 
 def _stdlib_files() -> Iterator[tuple[str, Path]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tolman.corpus.readers.lines import MOST_RATIO, RATIO_FREE_BYTES, Decoder
+from tolman.corpus.readers.nesting import is_nested_too_deep
 from tolman.corpus.readers.page import Page, read_bytes
 from tolman.errors import MissingExtra, SourceError
 
@@ -29,10 +30,17 @@ _CUT_WORD = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_A-Z])")
 
 
 def read_html(path: Path, notes: list[str]) -> Page:
-    """A web page: the text of its body without navigation and scripts; its title is its <title>, else its <h1>."""
+    """A web page: the text of its body without navigation and scripts; its title is its <title>, else its <h1>.
+
+    Raises:
+        SourceError: it can't be read, is too large, in no known encoding, or nested so deep that parsing wouldn't end.
+    """
     with _extra("reading .html"):
         from selectolax.lexbor import LexborHTMLParser
-    tree = LexborHTMLParser(_decoded(path, notes))
+    html = _decoded(path, notes)
+    if is_nested_too_deep(html):
+        raise SourceError(f"{path} nests its elements too deep to be read: expected a web page; convert it to .txt")
+    tree = LexborHTMLParser(html)
     named = tree.css_first("title") or tree.css_first("h1")
     title = named.text() if named else ""
     for node in tree.css(_UNREAD):
