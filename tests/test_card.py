@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,17 @@ def test_every_fact_is_on_the_card() -> None:
         "from sentence_transformers import SentenceTransformer  # pip install sentence-transformers",
     ):
         assert line in card.splitlines()
+
+
+def test_recipes_that_were_tried_have_a_table_of_their_own() -> None:
+    trials = [{"temperature": 0.2, "steps": 96, "grade": 0.71, "ndcg": 0.5}]
+    trials += [{"temperature": 0.08, "steps": 96, "grade": None, "ndcg": None}]
+    lines = render_card("t.space", replace(DESCRIPTION, recipe={"trials": trials})).splitlines()
+    at = lines.index("## Recipes that were tried")
+    assert lines[at + 4 : at + 6] == ["| 0.200 | 96 | 0.710 | 0.500 |", "| 0.08 | 96 | - | - |"]
+    one = render_card("t.space", replace(DESCRIPTION, recipe={"trials": trials[:1]}))
+    assert "tried" not in one
+    assert "0.710" not in one
 
 
 @pytest.fixture

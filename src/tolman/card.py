@@ -11,6 +11,7 @@ LOADING = {
     "blended": "SentenceTransformer({folder!r}, trust_remote_code=True)  # its module lies in the folder, read it",
     "transformer": "SentenceTransformer({folder!r})",
 }
+TRIALS = "trials"  # in the recipe: what was tried, one entry a recipe
 PRETRAINED = "pretrained"  # in the recipe: the model that others made
 RECIPE = {
     "plan: scratch": "learned from scratch",
@@ -53,6 +54,7 @@ def render_card(name: str, description: SpaceDescription) -> str:
         f"# {name}\n",
         _corpus(description),
         _encoder(description),
+        _trials(description),
         _quality(description),
         _search(description),
         _cost(description),
@@ -85,8 +87,20 @@ def _encoder(description: SpaceDescription) -> str:
         "fingerprint": f"`{encoder.fingerprint[:16]}`",
         "made from": _made_from(description),
     }
-    recipe = {name: value for name, value in description.recipe.items() if name != PRETRAINED}
+    recipe = {name: value for name, value in description.recipe.items() if name not in (PRETRAINED, TRIALS)}
     return _section("Encoder", _table(facts | {RECIPE.get(name, name): value for name, value in flat(recipe)}))
+
+
+def _trials(description: SpaceDescription) -> str:
+    """The recipes that were tried, if it was more than one."""
+    trials = description.recipe.get(TRIALS) or []
+    if len(trials) < 2:
+        return ""
+    names = ("temperature", "steps", "grade", "ndcg")
+    shown = [["-" if trial.get(name) is None else show_value(trial[name]) for name in names] for trial in trials]
+    rows = [f"| {' | '.join(cells)} |" for cells in shown]
+    head = "| temperature | steps | judge's grade | nDCG@10 |\n|---|---|---|---|\n"
+    return _section("Recipes that were tried", head + "\n".join(rows))
 
 
 def _made_from(description: SpaceDescription) -> str:

@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from operator import index
 from pathlib import Path
@@ -20,7 +19,7 @@ from tolman.progress import Progress, Silent
 from tolman.space.description import SpaceDescription
 from tolman.space.space import LatentSpace
 from tolman.space.staging import Staging, require_place
-from tolman.storage import storing
+from tolman.storage import folders_above, storing
 
 if TYPE_CHECKING:
     from tolman.recipe import Size
@@ -88,7 +87,7 @@ def learn(
                 f"learning needs at least {_FEWEST_DOCUMENTS} different documents, "
                 f"{source.report.source} has {len(source)}"
             )
-        with _new_folders_above(path):
+        with folders_above(path):
             return _build(source, path, plan, base_model, seconds=seconds, seed=seed, meter=meter, progress=progress)
 
 
@@ -101,19 +100,6 @@ def _seed(seed: int) -> int:
     if not 0 <= number < _SEEDS:
         raise TolmanError(f"expected a seed that is a whole number from 0 to {_SEEDS - 1}, got {seed!r}")
     return number
-
-
-@contextmanager
-def _new_folders_above(path: Path) -> Iterator[None]:
-    """Folders that had to be made for `path` go again after an error."""
-    made = [folder for folder in path.absolute().parents if not folder.exists()]
-    try:
-        yield
-    except Exception:
-        with suppress(OSError):  # never made, or somebody else put something there
-            for folder in made:
-                folder.rmdir()
-        raise
 
 
 def _build(

@@ -23,11 +23,13 @@ def folders_above(path: Path) -> Iterator[None]:
     """Make the folders that `path` is to lie in. Those that had to be made go again after an error.
 
     Raises:
-        OSError: they can't be made.
+        StorageError: they can't be made.
     """
+    above = path.absolute().parent
     made = [folder for folder in path.absolute().parents if not folder.exists()]
     try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with storing(f"can't make {above}"):
+            above.mkdir(parents=True, exist_ok=True)
         yield
     except Exception:
         with suppress(OSError):  # never made, or somebody put something there
