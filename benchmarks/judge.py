@@ -47,7 +47,7 @@ TEMPERATURES = (0.05, 0.08, 0.2)
 def static_candidates(exam: Exam, seconds: float) -> Iterator[tuple[str, Encoder]]:
     recipe = ScratchRecipe.derive(len(exam.texts))
     start = Lesson.prepare(exam, recipe, SEED)
-    whole = start.trunk.finished(start.tokenizer)
+    whole = start.trunk().finished(start.tokenizer)
     for dim in (recipe.dim // 8, recipe.dim // 4, recipe.dim // 2, recipe.dim):
         yield f"lsa-{dim}", StaticEncoder(start.tokenizer, whole.table_VD[:, :dim], whole.saturation)
     for temperature in TEMPERATURES:
@@ -59,16 +59,17 @@ def static_candidates(exam: Exam, seconds: float) -> Iterator[tuple[str, Encoder
 
 def learned(exam: Exam, recipe: ScratchRecipe, seconds: float) -> Encoder:
     lesson = Lesson.prepare(exam, recipe, SEED)
+    trunk = lesson.trunk()
     train(
-        lesson.trunk,
-        [(1.0, lesson.objective)],
+        trunk,
+        [(1.0, lesson.objective(lesson.recipe))],
         Schedule(recipe.steps, seconds, recipe.rate),
         seed=SEED,
         checkpoint=None,
         recipe="",
         progress=Silent(),
     )
-    return lesson.trunk.finished(lesson.tokenizer)
+    return trunk.finished(lesson.tokenizer)
 
 
 class Scores:
