@@ -270,7 +270,7 @@ def test_an_output_that_can_not_be_written(encoder, source, tmp_path):
     with pytest.raises(StorageError, match="it is a folder"):
         encode_file(encoder, source, tmp_path)
     before = tree(tmp_path)
-    with pytest.raises(StorageError, match="can't (write|make)"):
+    with pytest.raises(StorageError, match=r"can't (write|make)"):
         encode_file(encoder, source, source / "such" / "out.npy")
     assert tree(tmp_path) == before
 
@@ -283,7 +283,7 @@ def test_folders_above_the_output_are_made_and_go_again_after_an_error(encoder, 
     broken = copy(encoder)
     broken.__class__ = Full
     out = tmp_path / "no" / "such" / "out.npy"
-    with pytest.raises(StorageError, match="can't (write|make)"):
+    with pytest.raises(StorageError, match=r"can't (write|make)"):
         encode_file(broken, source, out)
     assert [path.name for path in tmp_path.iterdir()] == ["texts.txt"]
     encode_file(encoder, source, out)
