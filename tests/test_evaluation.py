@@ -123,3 +123,12 @@ def test_scores_are_means_over_queries() -> None:
     assert quality.mrr_10.mean == pytest.approx((1 + 1 / 2 + 0) / 3)
     assert quality.recall_10.mean == pytest.approx(2 / 3)
     assert quality.mrr_10.low <= quality.mrr_10.mean <= quality.mrr_10.high
+
+
+def test_the_header_of_beir_is_passed_over_in_silence(tmp_path: Path) -> None:
+    said: list[str] = []
+    progress = Silent()
+    progress.say = said.append  # type: ignore[method-assign]
+    path = write(tmp_path / "q.tsv", "query-id\tcorpus-id\tscore\nq1\td1\t2\n")
+    assert read_qrels(path, progress) == {"q1": {"d1": 2.0}}
+    assert said == []

@@ -148,6 +148,9 @@ def read_queries(path: Path, progress: Progress | None = None) -> dict[str, str]
     return queries
 
 
+_JUDGMENT_NAMES = frozenset(("score", "relevance", "rel", "grade", "judgment", "label"))  # as headers call it
+
+
 def read_qrels(path: Path, progress: Progress | None = None) -> dict[str, dict[str, float]]:
     """The judgments in a file (also .gz) of query id, document id, judgment; a header is skipped.
 
@@ -170,7 +173,8 @@ def read_qrels(path: Path, progress: Progress | None = None) -> dict[str, dict[s
             judged.setdefault(query, {})[document] = float(judgment)
         elif place == 0 and judgment:
             header = line.strip()[:60]
-            notes.append(f"{path.name}: line {number} is taken for a header: {header}")
+            if judgment.lower() not in _JUDGMENT_NAMES:
+                notes.append(f"{path.name}: line {number} is taken for a header: {header}")
         else:
             raise SourceError(
                 f"{path} line {number}: expected query id, document id and a number, separated by tabs or spaces; "
