@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tolman.objectives.contrastive import Contrastive, HeadsAndBodies, SpansAndDocuments
+from tolman.objectives.contrastive import Contrastive, HeadsAndBodies, SpansAndDocuments, SpansAndSpans
 from tolman.tokenization import TokenSequences
 
 DOCUMENTS = TokenSequences.join([np.arange(10 * i, 10 * i + 6 + i, dtype=np.int32) for i in range(8)])
@@ -103,3 +103,18 @@ def test_gradients_reach_the_table():
     model = Bags()
     plain([(1.0, SpansAndDocuments(DOCUMENTS, batch=8))]).loss(model, np.random.default_rng(0)).backward()
     assert float(model.table.grad.abs().sum()) > 0
+
+
+def test_spans_and_spans_are_the_two_parts_of_a_document():
+    texts = TokenSequences.join([np.arange(100 * i, 100 * i + 6 + i, dtype=np.int32) for i in range(20)])
+    seen = set()
+    for seed in range(8):
+        queries, documents = SpansAndSpans(texts, 10).draw(np.random.default_rng(seed))
+        assert len(queries) == len(documents) == 10
+        for one, other in zip(range(10), range(10), strict=True):
+            halves = sorted([queries[one].tolist(), documents[other].tolist()])
+            whole = halves[0] + halves[1]
+            assert whole == list(range(whole[0], whole[0] + 6 + whole[0] // 100))
+            assert min(map(len, halves)) >= len(whole) // 3
+        seen.add(int(queries[0][0]) % 100 == 0)
+    assert seen == {True, False}  # either half asks

@@ -12,11 +12,12 @@ from tolman.models.encoder import Floats
 from tolman.models.lsa import latent_semantic_table
 from tolman.models.static import TermSaturation
 from tolman.models.static_trunk import StaticTrunk
-from tolman.objectives.contrastive import Contrastive, HeadsAndBodies, PairSource, SpansAndDocuments
+from tolman.objectives.contrastive import Contrastive, HeadsAndBodies, PairSource, SpansAndDocuments, SpansAndSpans
 from tolman.recipe import ScratchRecipe
 from tolman.tokenization import TokenSequences, tokenize, train_tokenizer
 
 _SHORTEST_HEAD, _SHORTEST_BODY = 2, 4  # tokens
+_SHORT = 48  # tokens
 
 
 @dataclass
@@ -80,15 +81,24 @@ class Lesson:
         """The model at its start."""
         return StaticTrunk(self.table_VD, self.importance_V, self.saturation)
 
+    @property
+    def short(self) -> bool:
+        """Whether most documents are so short that a span of one is nearly all of it."""
+        return float(np.median(self.documents.lengths)) < _SHORT
+
     def objective(self, recipe: ScratchRecipe) -> Contrastive:
-        """Pairs of heads and bodies, and of spans and documents, in the shares of `recipe`."""
-        whole = np.flatnonzero(self.documents.lengths >= _SHORTEST_BODY)
-        spans = SpansAndDocuments(self.documents.only(whole), recipe.batch)
-        share = recipe.heads_share if self.paired else 0.0
+        """Pairs of heads and bodies, and of spans and documents, in the shares of `recipe`.
+
+        Short documents of which less than half have a head and a body are cut into two spans instead: a span would
+        nearly be its document, and the few pairs there are say nothing about the others.
+        """
+        whole = self.documents.only(np.flatnonzero(self.documents.lengths >= _SHORTEST_BODY))
         sources: list[tuple[float, PairSource]] = [
-            (share, HeadsAndBodies(self.heads, self.bodies, recipe.batch)),
-            (1 - share, spans),
+            (recipe.heads_share if self.paired else 0.0, HeadsAndBodies(self.heads, self.bodies, recipe.batch)),
+            (1 - recipe.heads_share if self.paired else 1.0, SpansAndDocuments(whole, recipe.batch)),
         ]
+        if self.short and len(self.heads) < len(self.documents) / 2:
+            sources = [(1.0, SpansAndSpans(whole, recipe.batch))]
         return Contrastive(
             [(part, source) for part, source in sources if part > 0],
             prefixes=_prefixes(recipe.dim),

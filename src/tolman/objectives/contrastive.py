@@ -130,3 +130,22 @@ class SpansAndDocuments:
         spans = np.minimum(generator.integers(self.shortest, self.longest + 1, len(rows)), lengths)
         starts = self.documents.offsets[rows] + (generator.random(len(rows)) * (lengths - spans + 1)).astype(np.int64)
         return self.documents.cut(starts, spans), self.documents.only(rows)
+
+
+@dataclass(frozen=True)
+class SpansAndSpans:
+    """The two spans that a document is cut into at a random place between a third and two thirds of it."""
+
+    documents: TokenSequences
+    batch: int
+
+    def __len__(self) -> int:
+        return min(self.batch, len(self.documents))
+
+    def draw(self, generator: np.random.Generator) -> tuple[TokenSequences, TokenSequences]:
+        """Pairs of spans that don't overlap; in half of the batches the second ones are the queries."""
+        rows = generator.choice(len(self.documents), len(self), replace=False)
+        starts, lengths = self.documents.offsets[rows], self.documents.lengths[rows]
+        firsts = np.maximum(1, (lengths * generator.uniform(1 / 3, 2 / 3, len(rows))).astype(np.int64))
+        halves = self.documents.cut(starts, firsts), self.documents.cut(starts + firsts, lengths - firsts)
+        return halves if generator.random() < 0.5 else halves[::-1]
