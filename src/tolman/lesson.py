@@ -75,16 +75,17 @@ class Lesson:
     @property
     def pairs(self) -> str:
         """For people."""
-        return f"{len(self.heads):,} pairs of {self.kind}"
+        return "pairs of two spans" if self.in_spans else f"{len(self.heads):,} pairs of {self.kind}"
 
     def trunk(self) -> StaticTrunk:
         """The model at its start."""
         return StaticTrunk(self.table_VD, self.importance_V, self.saturation)
 
     @property
-    def short(self) -> bool:
-        """Whether most documents are so short that a span of one is nearly all of it."""
-        return float(np.median(self.documents.lengths)) < _SHORT
+    def in_spans(self) -> bool:
+        """Whether documents are cut into two spans: most are so short that a span is nearly all of one, and less than
+        half have a head and a body."""
+        return float(np.median(self.documents.lengths)) < _SHORT and len(self.heads) < len(self.documents) / 2
 
     def objective(self, recipe: ScratchRecipe) -> Contrastive:
         """Pairs of heads and bodies, and of spans and documents, in the shares of `recipe`.
@@ -97,7 +98,7 @@ class Lesson:
             (recipe.heads_share if self.paired else 0.0, HeadsAndBodies(self.heads, self.bodies, recipe.batch)),
             (1 - recipe.heads_share if self.paired else 1.0, SpansAndDocuments(whole, recipe.batch)),
         ]
-        if self.short and len(self.heads) < len(self.documents) / 2:
+        if self.in_spans:
             sources = [(1.0, SpansAndSpans(whole, recipe.batch))]
         return Contrastive(
             [(part, source) for part, source in sources if part > 0],
