@@ -26,10 +26,9 @@ from sets import SETS, RetrievalSet
 
 from tolman.judge import Exam, Pool, set_exam
 from tolman.lesson import Lesson
-from tolman.making import pool_size
+from tolman.making import POOL
 from tolman.models.encoder import Encoder
 from tolman.models.static import StaticEncoder
-from tolman.plan import Plan
 from tolman.progress import Silent
 from tolman.ranking import HybridRanking
 from tolman.recipe import ScratchRecipe
@@ -39,7 +38,6 @@ from tolman.tuning import bm25_scores
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0)
 LEXICAL = (0.05, 0.1, 0.2, 0.4)
-PLAN = Plan.parse("scratch+minilm", None, None)
 SEED = 0
 TEMPERATURES = (0.05, 0.08, 0.2)
 
@@ -108,10 +106,10 @@ def candidates(s: RetrievalSet, exam: Exam, pool: Pool, seconds: float) -> dict[
 
 def judges(pool: Pool, scores_QN: np.ndarray, heads: int) -> dict[str, float]:
     """What each judge says of one candidate."""
-    grades, ahead = pool.grade_scores(scores_QN), pool.ahead(scores_QN)[:heads]
+    grades, ahead = pool.grade_questions(scores_QN), pool.ahead(scores_QN)[:heads]
     ndcg_of_heads = np.where(ahead < 10, 1 / np.log2(ahead + 2), 0.0)
     return {
-        "ours": float(grades.mean()),
+        "ours": float(pool.grade_scores(scores_QN).mean()),
         "heads": float(grades[:heads].mean()),
         "sentences": float(grades[heads:].mean()),
         "nDCG": float(ndcg_of_heads.mean()),
@@ -140,7 +138,7 @@ def main() -> None:
     for name in options.sets.split(","):
         s = SETS[name](options.data)
         exam = set_exam(s.titles, s.texts, seed=SEED)
-        pool = exam.pool(pool_size(len(exam.texts), PLAN), SEED)
+        pool = exam.pool(POOL, SEED)
         found = candidates(s, exam, pool, options.budget)
         true = {c: mean_ndcg(scores.all[0], s) for c, scores in found.items()}
         said = {c: judges(pool, scores.all[1], len(exam)) for c, scores in found.items()}

@@ -13,11 +13,10 @@ import numpy as np
 from sets import SETS
 
 from tolman.judge import set_exam
-from tolman.making import pool_size
+from tolman.making import POOL
 from tolman.models import load_encoder
 from tolman.models.encoder import Floats, Role
 from tolman.models.pretrained import cache_folder, resolve_base
-from tolman.plan import Plan
 
 AT_ONCE = 256
 
@@ -59,7 +58,7 @@ def main() -> None:
     for name in options.sets.split(","):
         s = SETS[name](options.data)
         exam = set_exam(s.titles, s.texts, seed=0)
-        pool = exam.pool(pool_size(len(exam.texts), Plan.parse("minilm", None, None)), 0)
+        pool = exam.pool(POOL, 0)
         contents = [f"{s.titles[i]}\n{s.texts[i]}" if s.titles[i] else s.texts[i] for i in s.pool]
         for texts in (s.queries, pool.questions, pool.contents, contents):
             minilm.encode(texts)

@@ -103,7 +103,7 @@ def test_twins_are_found_and_left_unranked():
     assert not pool.twins[0, 0]
     scores = np.zeros((len(pool.questions), 100), np.float32)
     scores[0, twin], scores[0, 0] = 2.0, 1.0
-    assert pool.grade_scores(scores)[0] == 1.0
+    assert pool.grade_questions(scores)[0] == 1.0
 
 
 def pool_of(questions, documents):
@@ -119,15 +119,15 @@ def pool_of(questions, documents):
 
 def test_grades_fall_with_the_logarithm_of_the_place():
     scores = np.tile(-np.arange(200.0, dtype=np.float32), (3, 1))  # right answers at places 0, 1, 2
-    expected = [1 - np.log1p(place / 10) / np.log1p(10) for place in (0, 1, 2)]
+    expected = [1 - np.log1p(place / 5) / np.log1p(14) for place in (0, 1, 2)]
     np.testing.assert_allclose(pool_of(3, 200).grade_scores(scores), expected, rtol=1e-6)
-    np.testing.assert_allclose(pool_of(3, 200).grade_scores(-scores), 0, atol=1e-6)  # beyond the hundredth
+    np.testing.assert_allclose(pool_of(3, 200).grade_scores(-scores), 0, atol=1e-6)  # beyond the seventieth
 
 
 def test_places_count_in_the_whole_corpus():
     scores = np.tile(-np.arange(200.0, dtype=np.float32), (3, 1))
     part = replace(pool_of(3, 200), documents=2_000)
-    expected = [1 - np.log1p(place / 10) / np.log1p(10) for place in (0, 10, 20)]
+    expected = [1 - np.log1p(place / 5) / np.log1p(14) for place in (0, 10, 20)]
     np.testing.assert_allclose(part.grade_scores(scores), expected, rtol=1e-6)
 
 
@@ -145,3 +145,23 @@ def test_two_questions_may_have_one_answer():
 
 def test_a_collapsed_space_is_not_rewarded():
     assert pool_of(5, 300).grade_scores(np.ones((5, 300), np.float32)).max() == pytest.approx(0, abs=1e-6)
+
+
+def test_heads_count_more_than_sentences(corpus):
+    pool = set_exam(*corpus, seed=0).pool(60, 0)
+    assert len(pool.answers) == 2 * pool.heads
+    found = np.eye(len(pool.contents), dtype=np.float32)[pool.answers]
+    heads, sentences = found.copy(), found.copy()
+    heads[pool.heads :], sentences[: pool.heads] = -found[pool.heads :], -found[: pool.heads]
+    assert np.all(pool.grade_scores(found) == 1)
+    assert pool.grade_scores(heads).shape == (pool.heads,)
+    assert pool.grade_scores(found).mean() > pool.grade_scores(heads).mean() > pool.grade_scores(sentences).mean() > 0
+
+
+def test_questions_of_short_texts_without_titles_are_not_natural(corpus):
+    titles, texts = corpus
+    short = [f"{title} and {text[:30]}" for title, text in zip(titles, texts, strict=True)]
+    assert set_exam(*corpus, seed=0).natural
+    assert not set_exam([""] * len(short), short, seed=0).natural
+    assert set_exam(titles, short, seed=0).natural
+    assert not set_exam([""] * len(short), short, seed=0).pool(60, 0).natural

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 
 from tolman.judge import Pool
 from tolman.ranking import HybridRanking
-from tolman.tuning import best_weight, bm25_scores, choose_blend, choose_lexical_weight
+from tolman.tuning import LEXICAL_WEIGHTS, USUAL_BLEND, best_weight, bm25_scores, choose_blend, choose_lexical_weight
 
 Q, N = 60, 200
 
@@ -34,8 +36,9 @@ def test_noise_does_not_move_the_default():
 
 def test_lexical_weight_may_be_zero_and_may_be_large():
     good, bad = scores(0.5, 0), np.maximum(scores(0.0, 1), 0) * 30
-    assert choose_lexical_weight(pool(), good, bad).weight <= 0.1
-    assert choose_lexical_weight(pool(), scores(0.02, 2), np.maximum(scores(0.5, 3), 0) * 30).weight >= 0.4
+    lexical = np.maximum(scores(0.5, 3), 0) * 30
+    assert choose_lexical_weight(pool(), good, bad, pretrained=False).weight <= 0.1
+    assert choose_lexical_weight(pool(), scores(0.02, 2), lexical, pretrained=False).weight >= 0.4
 
 
 def test_hybrid_is_the_sum_it_says():
@@ -53,3 +56,13 @@ def test_bm25_scores_are_those_of_the_search_engine():
     assert found.shape == (2, 12)
     assert found[0].argmax() % 4 == 1
     assert set(np.flatnonzero(found[1] > 0) % 4) == {2}
+
+
+def test_questions_that_are_not_natural_move_no_weight():
+    asked = replace(pool(), natural=False)
+    useless, lexical = scores(0.0, 1) * 3, np.maximum(scores(0.0, 2), 0) * 30
+    assert choose_blend(asked, scores(0.3, 0), useless).weight == USUAL_BLEND
+    for pretrained, usual in ((False, 0.8), (True, 0.2)):
+        choice = choose_lexical_weight(asked, scores(0.5, 0), lexical, pretrained=pretrained)
+        assert choice.weight == usual
+        assert len(choice.quality) == len(LEXICAL_WEIGHTS)

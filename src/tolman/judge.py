@@ -4,10 +4,15 @@ Before any learner sees the corpus, some documents lose their title (where a cor
 first words) and one sentence. Both become questions, the document they came from the right answer. Every candidate is
 asked the same questions, so candidates are compared pair by pair.
 
-A question is graded by the logarithm of its right answer's place, between ten, before which places hardly differ, and a
-hundred, beyond which an answer is lost; not by nDCG@10. People's questions have many right answers, most of them
-further from the question than the document it was cut from: who finds that one first is not who finds the others
-(docs/decisions/0005). Places count in the whole corpus, though only a part of it is ranked.
+A question is graded by the logarithm of its right answer's place, between the first few, which hardly differ, and a
+depth beyond which an answer is lost; not by nDCG@10. People's questions have many right answers, most of them further
+from the question than the document it was cut from: who finds that one first is not who finds the others. Places count
+in the whole corpus, though only a part of it is ranked. Both questions of a document make one grade, the head counting
+more: people's questions are more like titles than like sentences. Decision 0005 in docs/decisions compares.
+
+Of short texts without titles, questions are how they begin and right answers how they go on, two parts that hardly
+share a word. People's questions do share words with their answers, so what such questions say of BM25 is not to be
+relied on; the exam says so by `natural`.
 
 Two things would turn such a judge round, and are taken out: a title that stands on other documents too (a thread's
 replies: who learned the siblings knows the answer), with copies of the title inside its own text; and documents that
@@ -16,7 +21,7 @@ nearly equal the right one, which are left unranked for its question.
 Legend for shapes:
     A  documents that questions were taken from
     N  documents that are ranked
-    Q  questions, at most two of each of the A
+    Q  questions, at most two of each of the A: first A heads, then S sentences
 """
 
 import re
@@ -40,7 +45,9 @@ _LARGEST_SHARE = 0.25  # of the documents; more would starve the learner of titl
 _FEWEST_WORDS_LEFT = 8
 _TWIN_COSINE = 0.5
 _CUT = 10
-_NEAR, _LOST = 10, 100  # places before which an answer is found, and beyond which it isn't
+_NEAR, _LOST = 5, 70  # places before which an answer is found, and beyond which it isn't
+_HEAD_SHARE = 0.6  # of the grade of a document that lost a sentence too
+_SHORT = 40  # words
 _FEWEST_WORDS_ASKED = 2, 4  # of a head, of a sentence
 _WORD = re.compile(r"\w+")
 
@@ -54,6 +61,7 @@ class Exam:
         answers: row of each document that lost something (A,).
         heads: the title, or lead, that each of them lost.
         sentences: the sentence that each of them lost; "" where none could be spared.
+        natural: whether the questions share words with their answers as people's do.
     """
 
     titles: list[str]
@@ -61,6 +69,7 @@ class Exam:
     answers: Rows
     heads: list[str]
     sentences: list[str]
+    natural: bool = True
 
     def __len__(self) -> int:
         """A."""
@@ -82,7 +91,8 @@ class Exam:
         asked += [(sentence, place) for place, sentence in enumerate(self.sentences) if sentence]
         answers = np.array([place for _, place in asked], np.int64)
         questions = [question for question, _ in asked]
-        return Pool(rows, pooled, questions, answers, _twins(pooled, len(self.answers)), len(self.texts))
+        twins = _twins(pooled, len(self.answers))
+        return Pool(rows, pooled, questions, answers, twins, len(self.texts), self.natural)
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,7 @@ class Pool:
         answers: column of the right document of each question (Q,).
         twins: (A, N), true where a document so resembles a right one that it is left unranked.
         documents: of the corpus that the N were drawn from.
+        natural: see `Exam`.
     """
 
     rows: Rows
@@ -104,6 +115,7 @@ class Pool:
     answers: Rows
     twins: NDArray[np.bool_]
     documents: int
+    natural: bool = True
 
     @property
     def heads(self) -> int:
@@ -111,7 +123,7 @@ class Pool:
         return len(self.twins)
 
     def grade(self, encoder: Encoder) -> Floats:
-        """`grade_scores` of the cosines of `encoder`."""
+        """`grade_scores` of the cosines of `encoder` (A,)."""
         return self.grade_scores(self.cosines(encoder))
 
     def cosines(self, encoder: Encoder) -> Floats:
@@ -119,11 +131,17 @@ class Pool:
         return encoder.encode(self.questions, "query") @ encoder.encode(self.contents, "document").T
 
     def grade_scores(self, scores_QN: Floats) -> Floats:
-        """1 where the right answer of a question is first, falling to 0 where it is lost (Q,)."""
+        """1 where the questions of a document find it first, falling to 0 where it is lost (A,)."""
+        heads_A, sentences_S = np.split(self.grade_questions(scores_QN), [self.heads])
+        grades_A, both_S = heads_A.copy(), self.answers[self.heads :]
+        grades_A[both_S] = _HEAD_SHARE * heads_A[both_S] + (1 - _HEAD_SHARE) * sentences_S
+        return grades_A
+
+    def grade_questions(self, scores_QN: Floats) -> Floats:
+        """The same for each question alone (Q,)."""
         places_Q = self.ahead(scores_QN) * self.documents / len(self.contents)
         lost_Q = np.log1p(np.minimum(places_Q, _LOST) / _NEAR) / np.log1p(_LOST / _NEAR)
-        grades_Q: Floats = (1 - lost_Q).astype(np.float32)
-        return grades_Q
+        return np.asarray(1 - lost_Q, np.float32)
 
     def ndcg(self, scores_QN: Floats) -> float:
         """Mean nDCG@10: for people, who know that number."""
@@ -146,8 +164,10 @@ def set_exam(titles: Sequence[str], texts: Sequence[str], *, seed: int) -> Exam:
     answers: list[int] = []
     lost: list[str] = []
     candidates = _unique_titled(titles)
-    if len(candidates) < FEWEST_ASKED:
+    titled = len(candidates) >= FEWEST_ASKED
+    if not titled:
         candidates = np.arange(len(texts))
+    natural = titled or _usual_length(texts) >= _SHORT
     wanted = min(MOST_ASKED, int(_LARGEST_SHARE * len(texts)))
     for row in generator.permutation(candidates):
         if len(heads) == wanted:
@@ -161,8 +181,8 @@ def set_exam(titles: Sequence[str], texts: Sequence[str], *, seed: int) -> Exam:
         answers.append(int(row))
         lost.append(sentence)
     if len(heads) < FEWEST_ASKED:
-        return Exam(list(titles), list(texts), np.empty(0, np.int64), [], [])
-    return Exam(kept_titles, kept_texts, np.array(answers, np.int64), heads, lost)
+        return Exam(list(titles), list(texts), np.empty(0, np.int64), [], [], natural)
+    return Exam(kept_titles, kept_texts, np.array(answers, np.int64), heads, lost, natural)
 
 
 def _take_question(title: str, text: str, generator: np.random.Generator) -> tuple[str, str, str] | None:
@@ -182,6 +202,11 @@ def _take_question(title: str, text: str, generator: np.random.Generator) -> tup
     if len(_words(rest)) < _FEWEST_WORDS_LEFT or len(_words(head)) < _FEWEST_WORDS_ASKED[0]:
         return None
     return head, rest, lost
+
+
+def _usual_length(texts: Sequence[str]) -> float:
+    """Median number of words, of a sample."""
+    return float(np.median([len(_words(text)) for text in texts[:: 1 + len(texts) // 2_000]]))
 
 
 def _unique_titled(titles: Sequence[str]) -> Rows:

@@ -22,14 +22,13 @@ from tolman.ranking import HybridRanking
 from tolman.space.description import SearchSettings
 from tolman.space.language import guess_language
 from tolman.storage import storing
-from tolman.tuning import Choice, bm25_scores, choose_blend, choose_lexical_weight
+from tolman.tuning import USUAL_BLEND, Choice, bm25_scores, choose_blend, choose_lexical_weight, usual_lexical_weight
 
 if TYPE_CHECKING:
     from tolman.models.static import StaticEncoder
 
 MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from
-_POOL = (1_000, 3_000)  # documents that questions are asked over, at least and at most
-_ASKED_SHARE = 0.2  # of the corpus in between, where a transformer has to encode them
+POOL = 3_000  # documents that questions are asked over
 _HOPELESS = 0.05  # nDCG@10 of the judge's questions, under which they calibrate nothing
 
 
@@ -65,7 +64,7 @@ class Maker:
         """Exam, encoder, weights, confidence."""
         self.progress.start("questions for the judge", None)
         exam = self._exam()
-        pool = exam.pool(pool_size(len(exam.texts), self.plan), self.seed) if len(exam) else None
+        pool = exam.pool(POOL, self.seed) if len(exam) else None
         if pool is None:
             self.progress.say("too few suitable documents to judge by: weights are defaults, hits have no confidence")
         recipe: dict[str, Any] = {"plan": asdict(self.plan), "budget_seconds": self.seconds, "seed": self.seed}
@@ -73,7 +72,7 @@ class Maker:
         learned = self._scratch(exam, pool, recipe, quality) if self.plan.scratch else None
         pretrained = self.pretrained
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
-        search = self._settle(pool, cosines_QN, quality)
+        search = self._settle(exam.natural, pool, cosines_QN, quality)
         parents = parents_of(encoder, learned, pretrained)
         return Made(encoder, search, recipe, quality, parents)
 
@@ -141,7 +140,7 @@ class Maker:
         from tolman.models.blended import BlendedEncoder
 
         if pool is None:
-            return BlendedEncoder((pretrained, learned), (1.0, 0.5)), None
+            return BlendedEncoder((pretrained, learned), (1.0, USUAL_BLEND)), None
         base_QN, learned_QN = pool.cosines(pretrained), pool.cosines(learned)
         choice = choose_blend(pool, base_QN, learned_QN)
         recipe["blend"] = {"weight": choice.weight, "quality": _by_name(choice)}
@@ -154,12 +153,15 @@ class Maker:
             (base_QN + weight * learned_QN) / (1 + weight), np.float32
         )
 
-    def _settle(self, pool: Pool | None, cosines_QN: Floats | None, quality: dict[str, Any]) -> SearchSettings:
+    def _settle(
+        self, natural: bool, pool: Pool | None, cosines_QN: Floats | None, quality: dict[str, Any]
+    ) -> SearchSettings:
         """Weight of BM25 and confidence."""
+        pretrained = self.plan.pretrained is not None
         if pool is None or cosines_QN is None:
-            return SearchSettings()
+            return SearchSettings(lexical_weight=usual_lexical_weight(natural=natural, pretrained=pretrained))
         lexical_QN = bm25_scores(pool, guess_language(pool.contents[:200]))
-        choice = choose_lexical_weight(pool, cosines_QN, lexical_QN)
+        choice = choose_lexical_weight(pool, cosines_QN, lexical_QN, pretrained=pretrained)
         words_Q = np.array([len(words(question)) for question in pool.questions])
         confidence = fit_confidence(cosines_QN, lexical_QN, pool.answers, words_Q, heads=pool.heads, seed=self.seed)
         quality |= {
@@ -178,12 +180,6 @@ class Maker:
             self.progress.say("next to none of these questions could be answered: hits have no confidence")
             return SearchSettings(lexical_weight=choice.weight)
         return SearchSettings(lexical_weight=choice.weight, confidence=confidence.to_json())
-
-
-def pool_size(documents: int, plan: Plan) -> int:
-    """How many documents the judge ranks, of that many that are learned from."""
-    fewest, most = _POOL
-    return int(np.clip(_ASKED_SHARE * documents, fewest, most)) if plan.pretrained else most
 
 
 def parents_of(encoder: Encoder, learned: Encoder | None, pretrained: Encoder | None) -> tuple[str, ...]:

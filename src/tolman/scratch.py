@@ -37,7 +37,7 @@ class Trial:
         encoder: learned with it.
         recipe: itself.
         run: what training did; None for the start, which is not trained.
-        grades: of the judge, a number a question (Q,); None without questions.
+        grades: of the judge, a number a document that is asked for (A,); None without questions.
         ndcg: mean nDCG@10 on its questions, for people; None without questions.
     """
 
@@ -55,12 +55,11 @@ class Trial:
         return 0.0 if self.grades is None else float(self.grades.mean())
 
     def beats(self, other: "Trial") -> bool:
-        """Whether it leads by more than one standard error over the questions: what does well on most corpora isn't
-        given up for noise."""
+        """Whether it leads by more than one standard error: what does well on most corpora isn't given up for noise."""
         if self.grades is None or other.grades is None or self.grade <= other.grade:
             return False
-        lead_Q = self.grades - other.grades
-        return float(lead_Q.mean()) > float(lead_Q.std()) / math.sqrt(len(lead_Q))
+        lead_A = self.grades - other.grades
+        return float(lead_A.mean()) > float(lead_A.std()) / math.sqrt(len(lead_A))
 
     def summary(self) -> dict[str, Any]:
         """For the recipe in space.json."""
@@ -145,7 +144,8 @@ class _Clock:
 class _RecipeSearch:
     """Coordinate search: whatever does better becomes the recipe whose neighbours are tried next.
 
-    Only what fits into the time left is tried, except the first recipe, whose training ends with the clock.
+    Only what fits into the time left is tried, except the first recipe, whose training ends with the clock. Where the
+    questions aren't natural it stays with that one: they ask for whatever was learned longest.
     """
 
     lesson: Lesson
@@ -165,7 +165,7 @@ class _RecipeSearch:
         """The best trial, and every one, the first recipe's first."""
         trials = [self._try(self.lesson.recipe)]
         best, tried = trials[0], {self.lesson.recipe}
-        while self.pool and (recipe := self._next(best, tried)):
+        while self.pool and self.pool.natural and (recipe := self._next(best, tried)):
             tried.add(recipe)
             trials.append(self._try(recipe))
             if trials[-1].beats(best):

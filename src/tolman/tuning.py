@@ -2,9 +2,10 @@
 
 Two weights: of a learned encoder beside a pretrained one (`choose_blend`), and of BM25 beside the cosine
 (`choose_lexical_weight`). Both may come out as 0. A more complex choice must beat the simpler one by more than the
-noise of the questions, or it is not made.
+noise of the questions, or it is not made; where the questions aren't natural (see `judge`), nothing but what is usual.
 
 Legend for shapes:
+    A  documents that questions were taken from
     N  documents
     Q  questions
 """
@@ -23,8 +24,9 @@ from tolman.ranking import HybridRanking
 from tolman.space.fulltext import searchable
 from tolman.space.store import FULLTEXT, VECTOR, DocumentStore, document_schema
 
-BLEND_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-LEXICAL_WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 2.0)
+USUAL_BLEND = 0.5
+BLEND_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+LEXICAL_WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 2.0, 4.0)
 _LEXICAL_DEPTH = 200
 
 
@@ -45,14 +47,18 @@ def best_weight(grades: dict[float, Floats], default: float) -> Choice:
     """The weight with the best mean; `default` unless another is ahead of it by more than one standard error.
 
     Args:
-        grades: of every question (Q,), for every weight; the same questions in the same order.
+        grades: of every document asked for (A,), for every weight; the same documents in the same order.
         default: a weight that did well on other corpora.
     """
     quality = {weight: float(grade.mean()) for weight, grade in grades.items()}
     best = max(quality, key=lambda weight: quality[weight])
-    lead_Q = grades[best] - grades[default]
-    noise = float(lead_Q.std()) / np.sqrt(len(lead_Q))
-    return Choice(best if lead_Q.mean() > noise else default, quality)
+    lead_A = grades[best] - grades[default]
+    noise = float(lead_A.std()) / np.sqrt(len(lead_A))
+    return Choice(best if lead_A.mean() > noise else default, quality)
+
+
+def _usual(grades: dict[float, Floats], weight: float) -> Choice:
+    return Choice(weight, {tried: float(grade.mean()) for tried, grade in grades.items()})
 
 
 def choose_blend(pool: Pool, base_QN: Floats, learned_QN: Floats) -> Choice:
@@ -61,7 +67,7 @@ def choose_blend(pool: Pool, base_QN: Floats, learned_QN: Floats) -> Choice:
     Half, unless the questions say otherwise: without any questions that lost .005 in the mean.
     """
     grades = {weight: pool.grade_scores(base_QN + weight * learned_QN) for weight in BLEND_WEIGHTS}
-    return best_weight(grades, default=0.5)
+    return best_weight(grades, default=USUAL_BLEND) if pool.natural else _usual(grades, USUAL_BLEND)
 
 
 def bm25_scores(pool: Pool, language: str | None) -> Floats:
@@ -79,12 +85,19 @@ def bm25_scores(pool: Pool, language: str | None) -> Floats:
     return scores_QN
 
 
-def choose_lexical_weight(pool: Pool, cosines_QN: Floats, lexical_QN: Floats) -> Choice:
-    """How much BM25 counts beside the cosine."""
+def usual_lexical_weight(*, natural: bool, pretrained: bool) -> float:
+    """What BM25 counts beside the cosine where no question says otherwise: much among short texts without titles, of
+    which a static encoder learns little and one that knows the language makes more."""
+    return 0.1 if natural else 0.2 if pretrained else 0.8
+
+
+def choose_lexical_weight(pool: Pool, cosines_QN: Floats, lexical_QN: Floats, *, pretrained: bool) -> Choice:
+    """How much BM25 counts beside the cosine of an encoder that is, or has beside it, a pretrained one, or isn't."""
     grades = {
         weight: pool.grade_scores(HybridRanking(weight).score_all(cosines_QN, lexical_QN)) for weight in LEXICAL_WEIGHTS
     }
-    return best_weight(grades, default=0.1)
+    usual = usual_lexical_weight(natural=pool.natural, pretrained=pretrained)
+    return best_weight(grades, default=usual) if pool.natural else _usual(grades, usual)
 
 
 def _rows(contents: Sequence[str], schema: pa.Schema) -> pa.Table:
