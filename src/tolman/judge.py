@@ -7,8 +7,8 @@ asked the same questions, so candidates are compared pair by pair.
 A question is graded by the logarithm of its right answer's place, between the first few, which hardly differ, and a
 depth beyond which an answer is lost; not by nDCG@10. People's questions have many right answers, most of them further
 from the question than the document it was cut from: who finds that one first is not who finds the others. Places count
-in the whole corpus, though only a part of it is ranked. Both questions of a document make one grade, the head counting
-more: people's questions are more like titles than like sentences. Decision 0005 in docs/decisions compares.
+in the whole corpus, though only a part of it is ranked. The questions of a document make one grade, so that documents
+with a sentence to spare don't count twice. Decision 0005 in docs/decisions compares.
 
 Of short texts without titles, questions are how they begin and right answers how they go on, two parts that hardly
 share a word. People's questions do share words with their answers, so what such questions say of BM25 is not to be
@@ -46,7 +46,6 @@ _FEWEST_WORDS_LEFT = 8
 _TWIN_COSINE = 0.5
 _CUT = 10
 _NEAR, _LOST = 5, 70  # places before which an answer is found, and beyond which it isn't
-_HEAD_SHARE = 0.6  # of the grade of a document that lost a sentence too
 _SHORT = 40  # words
 _FEWEST_WORDS_ASKED = 2, 4  # of a head, of a sentence
 _WORD = re.compile(r"\w+")
@@ -134,7 +133,7 @@ class Pool:
         """1 where the questions of a document find it first, falling to 0 where it is lost (A,)."""
         heads_A, sentences_S = np.split(self.grade_questions(scores_QN), [self.heads])
         grades_A, both_S = heads_A.copy(), self.answers[self.heads :]
-        grades_A[both_S] = _HEAD_SHARE * heads_A[both_S] + (1 - _HEAD_SHARE) * sentences_S
+        grades_A[both_S] = (heads_A[both_S] + sentences_S) / 2
         return grades_A
 
     def grade_questions(self, scores_QN: Floats) -> Floats:
