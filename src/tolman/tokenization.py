@@ -1,8 +1,9 @@
 """Texts to token ids: a tokenizer trained on the corpus itself, for any script.
 
-Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over words. Words are runs of letters, marks and digits;
-CamelCase and snake_case names are cut at their seams, so that code and prose share tokens. Characters the training
-corpus never showed fall back to bytes, so no text is unknown.
+Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), of two kinds. For static encoders, over words: runs of
+letters, marks and digits, in lower case; CamelCase and snake_case names are cut at their seams, so that code and prose
+share tokens. For transformers, which are to write text too, over everything, so that tokens give the text back. Either
+way, characters the training corpus never showed fall back to bytes, so no text is unknown.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +12,7 @@ from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 SMALLEST_VOCABULARY, LARGEST_VOCABULARY, TOKENS_PER_DOCUMENT = 4_000, 24_000, 6
 _WORD = r"[\p{L}\p{M}\p{N}]+"
@@ -42,6 +43,44 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
+
+
+PAD, BEGIN, END, MASK = "<pad>", "<s>", "</s>", "<mask>"
+
+
+def train_text_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:
+    """Learn a byte-pair encoding of at most `vocabulary` tokens that `decode` turns back into the text.
+
+    Over bytes (Radford et al., "GPT-2", 2019), so nothing is lost but the form of Unicode (NFC) and a space before the
+    first word, which `decode` gives back without.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[PAD, BEGIN, END, MASK],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    around = [(token, tokenizer.token_to_id(token)) for token in (BEGIN, END)]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BEGIN} $A {END}", pair=f"{BEGIN} $A {END} $B:1 {END}:1", special_tokens=around
+    )
+    return tokenizer
+
+
+def tokenize_text(tokenizer: Tokenizer, texts: Iterable[str]) -> "TokenSequences":
+    """Token ids of every text by any tokenizer, without the special tokens it puts around."""
+    return TokenSequences.join(
+        [
+            np.asarray(encoding.ids, np.int32)
+            for chunk in _chunks(texts)
+            for encoding in tokenizer.encode_batch_fast(chunk, add_special_tokens=False)
+        ]
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """The architectures that run on the lean trunk, and how their checkpoints name things.
 
-One more is one more entry in `ARCHITECTURES`, if it is made of post-norm blocks; others run on `transformers` itself.
+One more is one more entry in `ARCHITECTURES`, if it is made of post-norm blocks. ModernBERT, of pre-norm blocks, is
+what trunks that are learned from nothing are: it is read and written, as the bidirectional model and as the causal one.
+Others run on `transformers` itself.
 """
 
 import re
@@ -12,13 +14,21 @@ import torch
 from torch import Tensor
 
 from tolman.errors import ModelError
-from tolman.models.trunk import ACTIVATIONS, Block, Embeddings, LayerNorm, Linear, PackedTrunk
+from tolman.models.trunk import (
+    ACTIVATIONS,
+    Embeddings,
+    LayerNorm,
+    Linear,
+    PackedTrunk,
+    PostNormBlock,
+    PreNormBlock,
+)
 
 Settings = Mapping[str, Any]
 Weights = Mapping[str, Tensor]
 
 TASK_HEADS = re.compile(
-    r"^(pooler|cls|lm_head|classifier|pre_classifier|qa_outputs|vocab_\w+|predictions|seq_relationship)\b|position_ids$"
+    r"^(pooler|cls|lm_head|head|decoder|classifier|pre_classifier|qa_outputs|vocab_\w+|predictions|seq_relationship)\b|position_ids$"
 )
 """Weights of a checkpoint that have no part in its token states."""
 
@@ -84,6 +94,8 @@ ARCHITECTURES = {
 def runs_lean(settings: Settings) -> bool:
     """Whether a model with this config.json is one that `build_trunk` can build."""
     architecture = ARCHITECTURES.get(settings.get("model_type", ""))
+    if settings.get("model_type") in MODERN:
+        return _modern_is_plain(settings)
     return (
         architecture is not None
         and settings.get("position_embedding_type", "absolute") == "absolute"
@@ -98,6 +110,8 @@ def build_trunk(settings: Settings, weights: Weights) -> PackedTrunk:
     Raises:
         ModelError: a weight is missing, or one is left that this architecture has no place for.
     """
+    if settings["model_type"] in MODERN:
+        return _build_modern(settings, weights)
     architecture = ARCHITECTURES[settings["model_type"]]
     shelf = _Shelf(weights, settings["model_type"], eps=settings.get("layer_norm_eps", 1e-12))
     layers = settings[architecture.settings.get("num_hidden_layers", "num_hidden_layers")]
@@ -121,16 +135,124 @@ def _embeddings(shelf: "_Shelf", first_position: int) -> Embeddings:
     )
 
 
-def _block(shelf: "_Shelf", names: Architecture, layer: str) -> Block:
+def _block(shelf: "_Shelf", names: Architecture, layer: str) -> PostNormBlock:
     q, k, v = (shelf.linear(layer + name) for name in (names.query, names.key, names.value))
-    return Block(
-        qkv=Linear(torch.cat([q.weight, k.weight, v.weight]), torch.cat([q.bias, k.bias, v.bias])),
+    return PostNormBlock(
+        qkv=Linear(
+            torch.cat([q.weight, k.weight, v.weight]),
+            torch.cat([part.bias for part in (q, k, v) if part.bias is not None]),
+        ),
         out=shelf.linear(layer + names.out),
         norm_attention=shelf.norm(layer + names.norm_attention),
         up=shelf.linear(layer + names.up),
         down=shelf.linear(layer + names.down),
         norm_output=shelf.norm(layer + names.norm_output),
     )
+
+
+MODERN = ("modernbert", "modernbert-decoder")
+
+
+def _modern_is_plain(settings: Settings) -> bool:
+    """Whether every layer sees the whole sequence, turned by one base."""
+    layers = settings.get("layer_types") or []
+    rope = (settings.get("rope_parameters") or {}).get("full_attention") or {}
+    return (
+        set(layers) == {"full_attention"}
+        and rope.get("rope_type") == "default"
+        and "rope_theta" in rope
+        and settings.get("hidden_activation", "gelu") in ACTIVATIONS
+    )
+
+
+def _build_modern(settings: Settings, weights: Weights) -> PackedTrunk:
+    shelf = _Shelf(weights, settings["model_type"], eps=settings.get("norm_eps", 1e-5))
+    layers = range(settings["num_hidden_layers"])
+    words_VH, norm = shelf.take("embeddings.tok_embeddings.weight"), shelf.norm("embeddings.norm")
+    trunk = PackedTrunk(
+        embeddings=Embeddings(words_VH, None, norm),
+        blocks=tuple(_modern_block(shelf, f"layers.{i}.", first=i == 0) for i in layers),
+        heads=settings["num_attention_heads"],
+        activation=settings.get("hidden_activation", "gelu"),
+        norm=shelf.norm("final_norm"),
+        theta=float(settings["rope_parameters"]["full_attention"]["rope_theta"]),
+        places=settings["max_position_embeddings"],
+    )
+    shelf.check_empty()
+    return trunk
+
+
+def _modern_block(shelf: "_Shelf", layer: str, *, first: bool) -> PreNormBlock:
+    if shelf.has(f"{layer}attn.Wqkv.weight"):
+        qkv = shelf.linear(f"{layer}attn.Wqkv")
+    else:  # the causal model keeps them apart
+        parts = [shelf.linear(f"{layer}attn.{name}_proj") for name in "qkv"]
+        biases = [part.bias for part in parts if part.bias is not None]
+        qkv = Linear(torch.cat([part.weight for part in parts]), torch.cat(biases) if biases else None)
+    return PreNormBlock(
+        norm_attention=None if first else shelf.norm(f"{layer}attn_norm"),
+        qkv=qkv,
+        out=shelf.linear(f"{layer}attn.Wo"),
+        norm_output=shelf.norm(f"{layer}mlp_norm"),
+        up=shelf.linear(f"{layer}mlp.Wi"),
+        down=shelf.linear(f"{layer}mlp.Wo"),
+    )
+
+
+def modern_settings(trunk: PackedTrunk, *, causal: bool, begin: int, end: int, pad: int) -> dict[str, Any]:
+    """The config.json of a trunk of pre-norm blocks."""
+    vocabulary, width = trunk.embeddings.words_VH.shape
+    rope = {"rope_type": "default", "rope_theta": trunk.theta}
+    return {
+        "architectures": ["ModernBertDecoderForCausalLM" if causal else "ModernBertForMaskedLM"],
+        "model_type": "modernbert-decoder" if causal else "modernbert",
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "intermediate_size": trunk.blocks[0].down.weight.shape[1],
+        "num_hidden_layers": len(trunk.blocks),
+        "num_attention_heads": trunk.heads,
+        "hidden_activation": trunk.activation,
+        "classifier_activation": trunk.activation,
+        "max_position_embeddings": trunk.max_length,
+        "layer_types": ["full_attention"] * len(trunk.blocks),
+        "rope_parameters": {"full_attention": rope, "sliding_attention": rope},
+        "norm_eps": trunk.embeddings.norm.eps,
+        "norm_bias": False,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "decoder_bias": True,
+        "tie_word_embeddings": True,
+        "bos_token_id": begin,
+        "cls_token_id": begin,
+        "eos_token_id": end,
+        "sep_token_id": end,
+        "pad_token_id": pad,
+        "dtype": "float32",
+    }
+
+
+def modern_weights(trunk: PackedTrunk, *, causal: bool) -> dict[str, Tensor]:
+    """The weights of a trunk of pre-norm blocks, as `transformers` names them."""
+    assert trunk.norm is not None
+    named = {
+        "model.embeddings.tok_embeddings.weight": trunk.embeddings.words_VH,
+        "model.embeddings.norm.weight": trunk.embeddings.norm.weight,
+        "model.final_norm.weight": trunk.norm.weight,
+    }
+    for i, block in enumerate(trunk.blocks):
+        assert isinstance(block, PreNormBlock)
+        layer = f"model.layers.{i}."
+        if block.norm_attention:
+            named[f"{layer}attn_norm.weight"] = block.norm_attention.weight
+        if causal:
+            named |= {f"{layer}attn.{n}_proj.weight": w for n, w in zip("qkv", block.qkv.weight.chunk(3), strict=True)}
+        else:
+            named[f"{layer}attn.Wqkv.weight"] = block.qkv.weight
+        named[f"{layer}attn.Wo.weight"] = block.out.weight
+        named[f"{layer}mlp_norm.weight"] = block.norm_output.weight
+        named[f"{layer}mlp.Wi.weight"] = block.up.weight
+        named[f"{layer}mlp.Wo.weight"] = block.down.weight
+    return {name: weight.detach().float().contiguous().cpu().clone() for name, weight in named.items()}
 
 
 class _Shelf:
@@ -150,10 +272,15 @@ class _Shelf:
         return self.left.pop(name).float()
 
     def linear(self, name: str) -> Linear:
-        return Linear(self.take(f"{name}.weight"), self.take(f"{name}.bias"))
+        return Linear(self.take(f"{name}.weight"), self._bias(name))
 
     def norm(self, name: str) -> LayerNorm:
-        return LayerNorm(self.take(f"{name}.weight"), self.take(f"{name}.bias"), self.eps)
+        return LayerNorm(self.take(f"{name}.weight"), self._bias(name), self.eps)
+
+    def _bias(self, name: str) -> Tensor | None:
+        """BERT and its like always have one; one that is missing there is an error."""
+        bias = f"{name}.bias"
+        return self.take(bias) if self.has(bias) or self.model_type in ARCHITECTURES else None
 
     def check_empty(self) -> None:
         unknown = sorted(name for name in self.left if not TASK_HEADS.search(name))
@@ -166,8 +293,11 @@ class _Shelf:
 
 def _task_prefix(weights: Weights) -> str:
     """'bert.' and the like, where the checkpoint is of a model with a task head around the encoder."""
-    name = next((name for name in weights if name.endswith("embeddings.word_embeddings.weight")), "")
-    return name.removesuffix("embeddings.word_embeddings.weight")
+    for table in ("embeddings.word_embeddings.weight", "embeddings.tok_embeddings.weight"):
+        for name in weights:
+            if name.endswith(table):
+                return name.removesuffix(table)
+    return ""
 
 
 def _modern(name: str) -> str:

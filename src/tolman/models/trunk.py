@@ -1,26 +1,33 @@
-"""A lean forward pass for BERT-like transformers over packed tokens: padding is never computed.
+"""A lean forward pass for transformers over packed tokens: padding is never computed.
 
 The sequences of a batch lie one after the other in one long row. Everything but attention works token by token and
 never notices; attention runs once for each group of equally long neighbours, so sequences should come sorted by length.
+
+The same pass is bidirectional, for masked and contrastive learning and for encoding, or causal, for causal learning and
+decoding; and it is the one that learns: gradients flow through it to whatever its tensors were made from.
 
 Legend for shapes:
     N  sequences of a batch           B  sequences of one length, neighbours in the batch
     T  tokens of all N together       L  their length
     H  width of the hidden states     A  attention heads
 
-Post-norm blocks as in Devlin et al., "BERT" (2019). We differ in the arithmetic only: the query, key and value products
-are one product, and in bfloat16 the residual stream and the norms stay in float32.
+Two kinds of blocks. Post-norm as in Devlin et al., "BERT" (2019), with learned positions. Pre-norm with rotary
+positions and a gated feed-forward net as in Warner et al., "ModernBERT" (2024), arXiv:2412.13663, without its sliding
+windows. We differ in the arithmetic only: the query, key and value products are one product, and in bfloat16 the
+residual stream and the norms stay in float32 (while learning, the stream is bfloat16 too: half the memory to move).
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal, Protocol, Self, TypeAlias
+from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from tolman.models.tree import map_tensors
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 
@@ -62,10 +69,10 @@ class Trunk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """y = x W' + b, computed in the precision of its weights."""
+    """y = x W' + b, computed in the precision of its weights; b may be missing."""
 
     weight: Tensor
-    bias: Tensor
+    bias: Tensor | None
 
     def __call__(self, x: Tensor) -> Tensor:
         """In the precision of the weights, whatever that of `x`."""
@@ -73,29 +80,131 @@ class Linear:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Linear":
         """The same layer on `device`, its weights as `dtype`."""
-        return Linear(self.weight.to(device, dtype), self.bias.to(device, dtype))
+        return map_tensors(self, lambda _owner, _name, tensor: tensor.to(device, dtype))
 
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm:
-    """Layer normalisation, always in float32."""
+    """Layer normalisation, computed in float32 and given in the precision it came in; the bias may be missing."""
 
     weight: Tensor
-    bias: Tensor
+    bias: Tensor | None
     eps: float
 
     def __call__(self, x_TH: Tensor) -> Tensor:
-        """States (T, H), float32."""
+        """States (T, H)."""
         return functional.layer_norm(x_TH, self.weight.shape, self.weight, self.bias, self.eps)
-
-    def to(self, device: torch.device) -> "LayerNorm":
-        """The same norm on `device`."""
-        return LayerNorm(self.weight.to(device), self.bias.to(device), self.eps)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """One layer: attention, then the feed-forward net, each added to the residual stream and normalised."""
+class Rotation:
+    """Rotary positions (Su et al. 2021, arXiv:2104.09864): halves of queries and keys turned by place.
+
+    Attributes:
+        cos_LE, sin_LE: of every place and every one of the E dimensions of a head.
+    """
+
+    cos_LE: Tensor
+    sin_LE: Tensor
+
+    @classmethod
+    def of(cls, length: int, head: int, theta: float, device: torch.device) -> "Rotation":
+        """For `length` places and heads of `head` dimensions."""
+        frequencies = 1.0 / theta ** (torch.arange(0, head, 2, device=device, dtype=torch.float32) / head)
+        angles_LF = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequencies
+        angles_LE = torch.cat([angles_LF, angles_LF], dim=1)
+        return cls(angles_LE.cos(), angles_LE.sin())
+
+    def __call__(self, x_BLXAE: Tensor) -> Tensor:
+        """Each of X kinds of heads (queries, keys) turned, in the precision they came in."""
+        length, head = x_BLXAE.shape[1], x_BLXAE.shape[-1]
+        cos, sin = (table[:length].to(x_BLXAE.dtype).view(length, 1, 1, head) for table in (self.cos_LE, self.sin_LE))
+        turned: Tensor = _Turn.apply(x_BLXAE, cos, sin)  # type: ignore[no-untyped-call]
+        return turned
+
+
+class _Turn(torch.autograd.Function):
+    """Two passes over memory where the textbook's formula takes five; turning back is the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turn(x, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        return _turn(gradients[0], cos, -sin), None, None
+
+
+def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    half = x.shape[-1] // 2
+    turned = x * cos
+    turned[..., :half].addcmul_(x[..., half:], sin[..., :half], value=-1)
+    turned[..., half:].addcmul_(x[..., :half], sin[..., half:])
+    return turned
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Who attends to whom in one batch.
+
+    Attributes:
+        lengths: of the sequences.
+        heads: A.
+        causal: whether a token sees only itself and those before it.
+        rotation: None where positions are part of the embeddings.
+        bias_ALL: added to the scores, by distance; None for none.
+    """
+
+    lengths: Sequence[int]
+    heads: int
+    causal: bool
+    rotation: Rotation | None
+    bias_ALL: Tensor | None
+
+    def __call__(self, qkv_T3H: Tensor) -> Tensor:
+        """States (T, H), mixed."""
+        parts = []
+        for start, count, length in runs(self.lengths):
+            stretch = qkv_T3H[start : start + count * length]
+            parted = stretch.view(count, length, 3, self.heads, -1)
+            q, k = (self.rotation(parted[:, :, :2]) if self.rotation else parted[:, :, :2]).permute(2, 0, 3, 1, 4)
+            v = parted[:, :, 2].transpose(1, 2)
+            bias = None if self.bias_ALL is None else self.bias_ALL[:, :length, :length].to(q.dtype)
+            mix = _mix_explicitly if qkv_T3H.requires_grad and qkv_T3H.device.type == "cpu" else _mix
+            mixed = mix(q, k, v, bias, causal=self.causal)
+            parts.append(mixed.transpose(1, 2).reshape(count * length, -1))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _mix(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, causal: bool) -> Tensor:
+    return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=causal)
+
+
+def _mix_explicitly(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, causal: bool) -> Tensor:
+    """The same in three operations: their gradients are twice as fast on a CPU as those of the fused one, for short
+    sequences."""
+    count, heads, length, head = q.shape
+    hidden = q.new_zeros(1, length, length) if bias is None else bias.repeat(count, 1, 1)
+    if causal:
+        hidden = hidden + q.new_full((length, length), -math.inf).triu(1)
+    flat_q, flat_k, flat_v = (part.reshape(count * heads, length, head) for part in (q, k, v))
+    scores = torch.baddbmm(hidden, flat_q, flat_k.transpose(1, 2), alpha=1 / math.sqrt(head))
+    return (scores.softmax(dim=-1) @ flat_v).view(count, heads, length, head)
+
+
+class Block(Protocol):
+    """One layer."""
+
+    def __call__(self, x_TH: Tensor, attention: Attention, activation: Callable[[Tensor], Tensor]) -> Tensor:
+        """States (T, H), float32, after it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PostNormBlock:
+    """Attention, then the feed-forward net, each added to the residual stream and normalised."""
 
     qkv: Linear
     out: Linear
@@ -104,52 +213,83 @@ class Block:
     down: Linear
     norm_output: LayerNorm
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> "Block":
-        """The same block on `device`, its matrices as `dtype`."""
-        return Block(
-            self.qkv.to(device, dtype),
-            self.out.to(device, dtype),
-            self.norm_attention.to(device),
-            self.up.to(device, dtype),
-            self.down.to(device, dtype),
-            self.norm_output.to(device),
-        )
+    def __call__(self, x_TH: Tensor, attention: Attention, activation: Callable[[Tensor], Tensor]) -> Tensor:
+        """States (T, H), float32, after the layer."""
+        x_TH = self.norm_attention(x_TH + self.out(attention(self.qkv(x_TH))))
+        return self.norm_output(x_TH + self.down(activation(self.up(x_TH))))
+
+
+@dataclass(frozen=True, slots=True)
+class PreNormBlock:
+    """Normalised attention, then a normalised and gated feed-forward net, each added to the residual stream.
+
+    Attributes:
+        norm_attention: None in the first layer, whose input is normalised already.
+        up: what is activated, then its gate.
+    """
+
+    norm_attention: LayerNorm | None
+    qkv: Linear
+    out: Linear
+    norm_output: LayerNorm
+    up: Linear
+    down: Linear
+
+    def __call__(self, x_TH: Tensor, attention: Attention, activation: Callable[[Tensor], Tensor]) -> Tensor:
+        """States (T, H), float32, after the layer."""
+        normed_TH = self.norm_attention(x_TH) if self.norm_attention else x_TH
+        x_TH = x_TH + self.out(attention(self.qkv(normed_TH)))
+        activated, gate = self.up(self.norm_output(x_TH)).chunk(2, dim=-1)
+        return x_TH + self.down(activation(activated) * gate)
 
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """Word plus position (plus the one token type that a single text has), normalised.
+    """Word plus position, normalised.
 
     Attributes:
         words_VH: one row a token id.
-        positions_LH: one row a position, the token type's row already added; the first row is position 0.
+        positions_LH: one row a position, the row of the one token type that a single text has already added; the first
+            row is position 0. None where attention turns by place.
     """
 
     words_VH: Tensor
-    positions_LH: Tensor
+    positions_LH: Tensor | None
     norm: LayerNorm
 
     def __call__(self, ids_T: Tensor, lengths: Sequence[int]) -> Tensor:
         """States (T, H) before the first block."""
-        places_T = torch.cat([torch.arange(length) for length in lengths]).to(ids_T.device)
-        return self.norm(functional.embedding(ids_T, self.words_VH) + functional.embedding(places_T, self.positions_LH))
+        return self.finish(functional.embedding(ids_T, self.words_VH), lengths)
+
+    def finish(self, words_TH: Tensor, lengths: Sequence[int]) -> Tensor:
+        """The same from rows that may be no words, such as a latent vector's."""
+        if self.positions_LH is None:
+            return self.norm(words_TH)
+        places_T = torch.cat([torch.arange(length) for length in lengths]).to(words_TH.device)
+        return self.norm(words_TH + functional.embedding(places_T, self.positions_LH))
 
 
 @dataclass(frozen=True, slots=True)
 class PackedTrunk:
-    """A BERT-like transformer that computes no padding.
+    """A transformer that computes no padding.
 
     Attributes:
         heads: A.
         activation: a key of `ACTIVATIONS`.
         relative_bias_KA: MPNet's bias for each of K buckets of relative distance; None for all others.
+        norm: over the last states; None where the last block ends with one.
+        theta: base of the rotary frequencies; None where positions are embedded.
+        places: the longest sequence, where no table says so.
     """
 
     embeddings: Embeddings
-    blocks: tuple[Block, ...]
+    blocks: tuple[PostNormBlock | PreNormBlock, ...]
     heads: int
     activation: str
     relative_bias_KA: Tensor | None = None
+    norm: LayerNorm | None = None
+    theta: float | None = None
+    places: int | None = None
 
     @property
     def width(self) -> int:
@@ -158,40 +298,34 @@ class PackedTrunk:
 
     @property
     def max_length(self) -> int:
-        """Rows of the position table."""
-        return self.embeddings.positions_LH.shape[0]
+        """Rows of the position table, or as many places as were promised."""
+        if self.embeddings.positions_LH is not None:
+            return self.embeddings.positions_LH.shape[0]
+        assert self.places is not None
+        return self.places
 
     def to(self, device: torch.device, precision: Precision) -> "PackedTrunk":
         """The same trunk on `device`, its matrix products in `precision`; tables and norms stay in float32."""
         dtype = getattr(torch, precision)
-        tables = self.embeddings
-        return replace(
-            self,
-            embeddings=Embeddings(tables.words_VH.to(device), tables.positions_LH.to(device), tables.norm.to(device)),
-            blocks=tuple(block.to(device, dtype) for block in self.blocks),
-            relative_bias_KA=None if self.relative_bias_KA is None else self.relative_bias_KA.to(device),
-        )
 
-    def __call__(self, ids_T: Tensor, lengths: Sequence[int]) -> Tensor:
+        def move(owner: Any, _name: str, tensor: Tensor) -> Tensor:
+            return tensor.to(device, dtype) if isinstance(owner, Linear) else tensor.to(device)
+
+        return map_tensors(self, move)
+
+    def __call__(self, ids_T: Tensor, lengths: Sequence[int], *, causal: bool = False) -> Tensor:
         """States (T, H), float32, of sequences that lie one after the other in `ids_T`."""
-        activation = ACTIVATIONS[self.activation]
-        bias_ALL = self._attention_bias(max(lengths))
-        x_TH = self.embeddings(ids_T, lengths)
-        for block in self.blocks:
-            mixed_TH = self._attend(block.qkv(x_TH), lengths, bias_ALL)
-            x_TH = block.norm_attention(x_TH + block.out(mixed_TH))
-            x_TH = block.norm_output(x_TH + block.down(activation(block.up(x_TH))))
-        return x_TH
+        return self.through(self.embeddings(ids_T, lengths), lengths, causal=causal)
 
-    def _attend(self, qkv_T3H: Tensor, lengths: Sequence[int], bias_ALL: Tensor | None) -> Tensor:
-        mixed_TH = qkv_T3H.new_empty(len(qkv_T3H), self.width)
-        for start, count, length in runs(lengths):
-            end = start + count * length
-            q, k, v = qkv_T3H[start:end].view(count, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-            bias = None if bias_ALL is None else bias_ALL[:, :length, :length].to(q.dtype)
-            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-            mixed_TH[start:end].view(count, length, self.heads, -1).copy_(mixed.transpose(1, 2))
-        return mixed_TH
+    def through(self, x_TH: Tensor, lengths: Sequence[int], *, causal: bool = False) -> Tensor:
+        """The same from what the embeddings gave."""
+        rotation = None
+        if self.theta is not None:
+            rotation = Rotation.of(max(lengths), self.width // self.heads, self.theta, x_TH.device)
+        attention = Attention(lengths, self.heads, causal, rotation, self._attention_bias(max(lengths)))
+        for block in self.blocks:
+            x_TH = block(x_TH, attention, ACTIVATIONS[self.activation])
+        return self.norm(x_TH) if self.norm else x_TH
 
     def _attention_bias(self, length: int) -> Tensor | None:
         if self.relative_bias_KA is None:
