@@ -29,6 +29,7 @@ from tolman.lesson import Lesson
 from tolman.making import POOL
 from tolman.models.encoder import Encoder
 from tolman.models.static import StaticEncoder
+from tolman.optimization import Optimizers, all_alike
 from tolman.progress import Silent
 from tolman.ranking import HybridRanking
 from tolman.recipe import ScratchRecipe
@@ -61,7 +62,8 @@ def learned(exam: Exam, recipe: ScratchRecipe, seconds: float) -> Encoder:
     train(
         trunk,
         [(1.0, lesson.objective(lesson.recipe))],
-        Schedule(recipe.steps, seconds, recipe.rate),
+        Schedule(recipe.steps, seconds, warmup=10 / recipe.steps),
+        Optimizers(all_alike(recipe.rate)(trunk)),
         seed=SEED,
         checkpoint=None,
         recipe="",

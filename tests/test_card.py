@@ -22,7 +22,12 @@ DESCRIPTION = SpaceDescription(
     encoder=EncoderRecord("static", "ab" * 32, 256),
     corpus=CorpusRecord("cd" * 32, "tickets|old.csv", 12_345, "English"),
     search=SearchSettings(lexical_weight=0.25, confidence={"bias": 1}),
-    recipe={"plan": {"size": None, "scratch": True}, "batch": 1024, "objectives": ["contrastive"], "rate": 0.0123456},
+    recipe={
+        "plan": {"size": None, "learner": "static"},
+        "batch": 1024,
+        "objectives": ["contrastive"],
+        "rate": 0.0123456,
+    },
     quality={"questions": 300, "documents": 2000, "bm25": 0.61, "start": 0.5, "confidence_calibration_error": 0.0312},
     cost=Cost(61.25, 55.5, 512 * 2**20, 666.0, "estimated: by hand").to_json(),
 )
@@ -37,7 +42,7 @@ def test_every_fact_is_on_the_card() -> None:
         "| made from | nothing but the corpus |",
         "| objectives | contrastive |",
         "| rate | 0.0123 |",
-        "| learned from scratch | yes |",
+        "| learned from nothing | static |",
         "each to be answered by its own document among 2,000:",
         "| words alone (BM25) | 0.610 |",
         "| the learned encoder at its start (LSA) | 0.500 |",

@@ -7,12 +7,18 @@ from tolman.plan import Plan
 @pytest.mark.parametrize(
     ("base", "objectives", "plan"),
     [
-        ("scratch", None, Plan(True, None, True, None)),
-        ("scratch", "none", Plan(True, None, False, None)),
-        ("scratch", "contrastive", Plan(True, None, True, None)),
-        ("minilm", None, Plan(False, "minilm", False, None)),
-        ("minilm", "none", Plan(False, "minilm", False, None)),
-        ("scratch+some/folder", None, Plan(True, "some/folder", True, None)),
+        ("scratch", None, Plan("static", None, {"contrastive": 1.0})),
+        ("scratch", "none", Plan("static", None, {})),
+        ("scratch", "contrastive", Plan("static", None, {"contrastive": 1.0})),
+        ("static", None, Plan("static", None, {"contrastive": 1.0})),
+        ("scratch", "masked", Plan("transformer", None, {"masked": 1.0})),
+        ("scratch", "masked=1, contrastive=0.5", Plan("transformer", None, {"masked": 1.0, "contrastive": 0.5})),
+        ("scratch", {"causal": 2}, Plan("transformer", None, {"causal": 2.0})),
+        ("transformer", None, Plan("transformer", None, {"masked": 1.0, "contrastive": 1.0})),
+        ("transformer", "contrastive", Plan("transformer", None, {"contrastive": 1.0})),
+        ("minilm", None, Plan(None, "minilm")),
+        ("minilm", "none", Plan(None, "minilm")),
+        ("scratch+some/folder", None, Plan("static", "some/folder", {"contrastive": 1.0})),
     ],
 )
 def test_plans(base, objectives, plan):
@@ -22,7 +28,15 @@ def test_plans(base, objectives, plan):
 @pytest.mark.parametrize(
     ("base", "objectives", "size"),
     [
-        ("scratch", "masked", None),
+        ("scratch", "guessing", None),
+        ("scratch", "masked=0", None),
+        ("scratch", "masked=much", None),
+        ("scratch", "masked,masked=2", None),
+        ("scratch", "", None),
+        ("static", "masked", None),
+        ("transformer", "none", None),
+        ("scratch+minilm", "masked", None),
+        ("transformer+minilm", None, None),
         ("minilm", "contrastive", None),
         ("scratch+", None, None),
         ("", None, None),

@@ -14,9 +14,9 @@ LOADING = {
 TRIALS = "trials"  # in the recipe: what was tried, one entry a recipe
 PRETRAINED = "pretrained"  # in the recipe: the model that others made
 RECIPE = {
-    "plan: scratch": "learned from scratch",
+    "plan: learner": "learned from nothing",
     "plan: pretrained": "pretrained model",
-    "plan: contrastive": "learned beyond its start (LSA)",
+    "plan: objectives": "objectives and their weights",
     "plan: size": "size asked for",
 }
 MEASURED_ON = ("questions", "documents", "confidence_calibration_error")
@@ -106,7 +106,7 @@ def _trials(description: SpaceDescription) -> str:
 def _made_from(description: SpaceDescription) -> str:
     model, plan = (description.recipe.get(name) or {} for name in (PRETRAINED, "plan"))
     if not description.parents:
-        return "nothing but the corpus" if plan.get("scratch") else "not recorded"
+        return "nothing but the corpus" if plan.get("learner") or plan.get("scratch") else "not recorded"
     named = {model.get("fingerprint"): f"{model.get('name')} (licence: {model.get('licence') or 'not stated'})"}
     learned = "an encoder learned from the corpus" if model else "an encoder"
     return " and ".join(f"{named.get(parent, learned)} `{parent[:16]}`" for parent in description.parents)

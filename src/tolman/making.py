@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from tolman.confidence import fit_confidence
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.passages import words
 from tolman.judge import Exam, Pool, set_exam
+from tolman.learners import LEARNERS, Task
+from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats
 from tolman.plan import Plan
 from tolman.progress import Progress
@@ -24,9 +26,7 @@ from tolman.space.language import guess_language
 from tolman.storage import storing
 from tolman.tuning import USUAL_BLEND, Choice, bm25_scores, choose_blend, choose_lexical_weight, usual_lexical_weight
 
-if TYPE_CHECKING:
-    from tolman.models.static import StaticEncoder
-
+ENCODER = "encoder"  # folder in the workshop
 MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from
 POOL = 3_000  # documents that questions are asked over
 _HOPELESS = 0.05  # nDCG@10 of the judge's questions, under which they calibrate nothing
@@ -56,8 +56,9 @@ class Maker:
         seed: int,
         workshop: Path,
         progress: Progress,
+        steps: int | None = None,
     ) -> None:
-        self.corpus, self.plan, self.seconds, self.seed = corpus, plan, seconds, seed
+        self.corpus, self.plan, self.seconds, self.steps, self.seed = corpus, plan, seconds, steps, seed
         self.pretrained, self.workshop, self.progress = pretrained, workshop, progress
 
     def make(self) -> Made:
@@ -69,7 +70,7 @@ class Maker:
             self.progress.say("too few suitable documents to judge by: weights are defaults, hits have no confidence")
         recipe: dict[str, Any] = {"plan": asdict(self.plan), "budget_seconds": self.seconds, "seed": self.seed}
         quality: dict[str, Any] = {}
-        learned = self._scratch(exam, pool, recipe, quality) if self.plan.scratch else None
+        learned = self._learned(exam, pool, recipe, quality) if self.plan.learner else None
         pretrained = self.pretrained
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
         search = self._settle(exam.natural, pool, cosines_QN, quality)
@@ -85,43 +86,30 @@ class Maker:
         chosen = self.corpus.table.select(["title", "text"]).take(rows)
         return set_exam(chosen["title"].to_pylist(), chosen["text"].to_pylist(), seed=self.seed)
 
-    def _scratch(
-        self, exam: Exam, pool: Pool | None, recipe: dict[str, Any], quality: dict[str, Any]
-    ) -> "StaticEncoder":
-        """The learned encoder; from the workshop where a killed run had finished it."""
-        from tolman.models.static import StaticEncoder
-        from tolman.recipe import ScratchRecipe
-        from tolman.scratch import learn_scratch
-
-        kept, notes = self.workshop / "encoder", self.workshop / "learned.json"
+    def _learned(self, exam: Exam, pool: Pool | None, recipe: dict[str, Any], quality: dict[str, Any]) -> Encoder:
+        """What was learned from nothing; from the workshop where a killed run had finished it."""
+        assert self.plan.learner is not None
+        kept, notes = self.workshop / ENCODER, self.workshop / "learned.json"
         if not notes.exists():
-            learned = learn_scratch(
+            task = Task(
                 exam,
                 pool,
-                seconds=self.seconds,
-                seed=self.seed,
-                corpus=self.corpus.fingerprint,
-                checkpoint=self.workshop,
-                progress=self.progress,
-                recipe=ScratchRecipe.derive(len(exam.texts), self.plan.size),
-                contrastive=self.plan.contrastive,
+                self.plan,
+                self.seconds,
+                self.steps,
+                self.seed,
+                self.corpus.fingerprint,
+                self.workshop,
+                self.progress,
             )
-            best = learned.best
-            best.encoder.save(kept)
-            found = {
-                "scratch": asdict(best.recipe),
-                "run": asdict(best.run) if best.run else None,
-                "chosen": "start" if best is learned.start else "learned",
-                "trials": [trial.summary() for trial in learned.trials],
-            }
-            told = json.dumps({"recipe": found, "quality": learned.quality})
+            found = LEARNERS[self.plan.learner](task, kept)
             with storing(f"can't write {notes}"):
-                notes.with_suffix(".partial").write_text(told)
+                notes.with_suffix(".partial").write_text(json.dumps(asdict(found)))
                 notes.with_suffix(".partial").replace(notes)
         stored = json.loads(notes.read_text())
         recipe.update(stored["recipe"])
         quality.update(stored["quality"])
-        return StaticEncoder.load(kept)
+        return load_encoder(kept)
 
     def _combine(
         self,

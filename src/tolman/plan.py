@@ -1,7 +1,9 @@
-"""What `learn` is asked for: the dials, checked against each other, and the model that is taken as it is."""
+"""What `learn` is asked for: the dials, checked against each other, and the model that others made."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tolman.errors import ModelError, TolmanError
 from tolman.models.encoder import Encoder
@@ -10,7 +12,13 @@ from tolman.progress import Progress
 if TYPE_CHECKING:
     from tolman.recipe import Size
 
-_SCRATCH_OBJECTIVES = ("contrastive",)
+Learner: TypeAlias = Literal["static", "transformer"]
+Objectives: TypeAlias = str | Mapping[str, float] | None
+
+OBJECTIVES = ("masked", "causal", "autoencoding", "contrastive")
+STATIC_OBJECTIVES = ("contrastive",)
+SCRATCH = {"scratch": None, "static": "static", "transformer": "transformer"}
+"""Bases that are learned from nothing, and the learner that each asks for."""
 
 
 @dataclass(frozen=True)
@@ -18,20 +26,26 @@ class Plan:
     """What was asked for.
 
     Attributes:
-        scratch: whether a static encoder is learned.
+        learner: what is learned from nothing; None where a model is taken as it is.
         pretrained: the model beside it, or instead; None for scratch alone.
-        contrastive: whether the static encoder learns beyond its LSA start.
-        size: of the static encoder.
+        objectives: name to weight; none of them leaves the static encoder at its LSA start.
+        size: of what is learned from nothing.
     """
 
-    scratch: bool
+    learner: Learner | None
     pretrained: str | None
-    contrastive: bool
-    size: "Size | None"
+    objectives: Mapping[str, float] = field(default_factory=dict)
+    size: "Size | None" = None
 
     @classmethod
-    def parse(cls, base: str, objectives: str | None, size: "Size | None") -> "Plan":
+    def parse(cls, base: str, objectives: Objectives, size: "Size | None") -> "Plan":
         """Read the dials, refuse what they can't do together.
+
+        Args:
+            base: what learning begins with.
+            objectives: "masked=1,contrastive=0.5", names alone weighing 1; a mapping; "none"; None for what suits the
+                base.
+            size: of what is learned from nothing; None for what suits the corpus.
 
         Raises:
             ModelError: no base, or none after the plus.
@@ -40,25 +54,70 @@ class Plan:
         if not base.strip():
             raise ModelError("expected a base: scratch, minilm, a model folder or a hub id; got nothing")
         first, plus, second = base.partition("+")
-        scratch = first == "scratch"
-        pretrained = (second if plus else None) if scratch else base
-        if scratch and plus and not second:
+        if first in SCRATCH and plus and not second:
             raise ModelError(f"expected a model after the plus, like scratch+minilm; got {base!r}")
-        wanted = [] if objectives in (None, "none") else [name.strip() for name in str(objectives).split(",")]
-        unknown = [name for name in wanted if name not in _SCRATCH_OBJECTIVES]
-        if unknown or (wanted and not scratch):
-            allowed = "contrastive or none" if scratch else "none: a pretrained base is taken as it is"
-            raise TolmanError(f"base {base} learns by {allowed}; got objectives {objectives!r}")
-        if size is not None and not scratch:
-            raise TolmanError(f"--size is for the base scratch; {base} has a size of its own")
+        weights = parse_objectives(objectives)
         if size is not None:
-            _require_size(size)
-        return cls(scratch, pretrained, scratch and objectives != "none", size)
+            _require_size(size, base, scratch=first in SCRATCH)
+        if first not in SCRATCH:
+            if weights:
+                raise TolmanError(f"base {base} learns by none: it is taken as it is; got objectives {objectives!r}")
+            return cls(None, base, {}, None)
+        learner = _learner(base, first, second, weights)
+        if weights is None:
+            weights = {"contrastive": 1.0} if learner == "static" else {"masked": 1.0, "contrastive": 1.0}
+        return cls(learner, second or None, weights, size)
 
 
-def _require_size(size: str) -> None:
+def _learner(base: str, first: str, second: str, weights: Mapping[str, float] | None) -> Learner:
+    wanted, static = SCRATCH[first], set(weights or ()) <= set(STATIC_OBJECTIVES)
+    named = ", ".join(weights or ()) or "none"
+    if wanted == "static" and not static:
+        raise TolmanError(f"base {base} learns by {', '.join(STATIC_OBJECTIVES)} or none; got {named}")
+    if wanted == "transformer" and weights == {}:
+        raise TolmanError(f"base {base} is learned from nothing: expected objectives, of {', '.join(OBJECTIVES)}")
+    if second and (wanted == "transformer" or not static):
+        raise TolmanError(f"beside {second} a static encoder is learned, by contrastive or none; got {base} by {named}")
+    return "static" if wanted == "static" or (wanted is None and static) else "transformer"
+
+
+def parse_objectives(objectives: Objectives) -> dict[str, float] | None:
+    """Name to weight; {} for "none", None where nothing was said.
+
+    Raises:
+        TolmanError: no such objective, one twice, or a weight that isn't a number above 0.
+    """
+    if objectives is None:
+        return None
+    if isinstance(objectives, str):
+        listed = [part.strip().partition("=") for part in objectives.split(",")] if objectives != "none" else []
+        pairs = [(name.strip(), weight.strip() if equals else 1.0) for name, equals, weight in listed]
+    else:
+        pairs = list(objectives.items())
+    weights: dict[str, float] = {}
+    for name, weight in pairs:
+        if name not in OBJECTIVES or name in weights:
+            told = f"{name!r} is {'there twice' if name in weights else 'none of them'}"
+            raise TolmanError(f"expected objectives of {', '.join(OBJECTIVES)}, like masked=1,contrastive=0.5; {told}")
+        weights[name] = _weight(name, weight)
+    return weights
+
+
+def _weight(name: str, weight: Any) -> float:
+    try:
+        number = float(weight)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise TolmanError(f"expected a weight above 0 for {name}, got {weight!r}")
+    return number
+
+
+def _require_size(size: str, base: str, *, scratch: bool) -> None:
     from tolman.recipe import DIMENSIONS
 
+    if not scratch:
+        raise TolmanError(f"--size is for what is learned from nothing; {base} has a size of its own")
     if size not in tuple(DIMENSIONS):
         raise TolmanError(f"expected a size of {', '.join(DIMENSIONS)}; got {size!r}")
 

@@ -1,4 +1,4 @@
-"""The numbers that a static encoder is learned with: derived from the corpus, varied by the search for a better one."""
+"""The numbers that an encoder is learned with, derived from the corpus: of a static one, and of a transformer."""
 
 import hashlib
 import json
@@ -72,3 +72,85 @@ class ScratchRecipe:
         """Of everything a training run depends on."""
         parts = json.dumps([asdict(self), corpus, seed, seconds])
         return hashlib.sha256(parts.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A transformer's size.
+
+    Attributes:
+        layers, width, heads: of the trunk; the feed-forward net is twice as wide.
+        window: tokens of a sequence, the longest it ever sees.
+        rate: peak learning rate of tables and norms.
+    """
+
+    layers: int
+    width: int
+    heads: int
+    window: int
+    rate: float
+
+
+SHAPES: dict[Size, Shape] = {
+    "tiny": Shape(layers=4, width=256, heads=4, window=128, rate=4e-3),
+    "small": Shape(layers=6, width=512, heads=8, window=256, rate=2e-3),
+    "base": Shape(layers=12, width=768, heads=12, window=512, rate=1e-3),
+}
+_BYTES_A_TOKEN = 2_000  # of text, for each token of the vocabulary
+_VOCABULARY = 2_048, 32_768
+_LATENT_NUMBERS = 512
+
+
+@dataclass(frozen=True)
+class TransformerRecipe:
+    """Every number a transformer is learned with from nothing.
+
+    Attributes:
+        shape: see `Shape`.
+        vocabulary: tokens.
+        tokens: of a batch, for each objective.
+        pairs: of a contrastive batch, at most.
+        rate: peak learning rate of tables and norms.
+        matrix_rate: of matrices, whose steps are made orthogonal.
+        decay: of matrices.
+        warmup: share of the run in which the rate rises.
+        temperature: of the contrastive softmax.
+        latents: vectors that a text is reconstructed from.
+        latent_numbers: of all of them together.
+    """
+
+    shape: Shape
+    vocabulary: int
+    tokens: int
+    pairs: int
+    rate: float
+    matrix_rate: float
+    decay: float = 0.01
+    warmup: float = 0.05
+    temperature: float = 0.08
+    latents: int = 4
+    latent_numbers: int = _LATENT_NUMBERS
+
+    @classmethod
+    def derive(cls, characters: int, documents: int, size: Size) -> "TransformerRecipe":
+        """From how much text there is.
+
+        Args:
+            characters: of all documents.
+            documents: how many.
+            size: of the trunk.
+        """
+        shape = SHAPES[size]
+        fitting = 2 ** round(np.log2(max(1.0, characters / _BYTES_A_TOKEN)))
+        return cls(
+            shape=shape,
+            vocabulary=int(np.clip(fitting, *_VOCABULARY)),
+            tokens=4_096 if size != "base" else 16_384,
+            pairs=max(2, min(256, documents // 2)),
+            rate=shape.rate,
+            matrix_rate=2.5 * shape.rate,
+        )
+
+    def fingerprint(self, *dependencies: object) -> str:
+        """Of everything a training run depends on."""
+        return hashlib.sha256(json.dumps([asdict(self), *dependencies], default=str).encode()).hexdigest()

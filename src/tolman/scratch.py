@@ -19,6 +19,7 @@ from tolman.lesson import Lesson
 from tolman.models.encoder import Floats
 from tolman.models.static import StaticEncoder
 from tolman.models.static_trunk import StaticTrunk
+from tolman.optimization import Optimizers, all_alike
 from tolman.progress import Progress
 from tolman.recipe import ScratchRecipe
 from tolman.tokenization import TokenSequences, tokenize
@@ -26,6 +27,7 @@ from tolman.training import Run, Schedule, train
 
 _RESERVE = 0.1  # of the budget, for judging
 _HEADROOM = 1.2  # over the time that a recipe is expected to take
+_WARMUP_STEPS = 10
 _LEAST_SECONDS = 0.01  # that a schedule can be made for
 
 
@@ -193,7 +195,8 @@ class _RecipeSearch:
         run = train(
             trunk,
             [(1.0, self.lesson.objective(recipe))],
-            Schedule(steps=recipe.steps, seconds=max(self.clock.left, _LEAST_SECONDS), peak=recipe.rate),
+            Schedule(recipe.steps, max(self.clock.left, _LEAST_SECONDS), warmup=_WARMUP_STEPS / recipe.steps),
+            Optimizers(all_alike(recipe.rate)(trunk)),
             seed=self.seed,
             checkpoint=folder,
             recipe=name,

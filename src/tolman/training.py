@@ -1,18 +1,21 @@
-"""Minimise objectives within a wall-clock budget; survive a kill.
+"""Minimise objectives within a wall-clock budget; survive a kill, a divergence, and a hand on Ctrl-C.
 
 The run's place in its schedule is the larger of two shares: steps done of steps planned, and seconds spent of seconds
-allowed. So a fast machine ends by its steps (and two runs are equal bit for bit), a slow one ends by the clock at the
-same low learning rate. Every step draws from a generator of its own, seeded by (seed, step): a resumed run sees the
-batches it would have seen.
+allowed. So a run that ends by its steps is repeated bit for bit, one that ends by the clock anneals all the same. Every
+step draws from a generator of its own, seeded by (seed, step): a resumed run sees the batches it would have seen.
 """
 
 import json
 import math
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from torch import Tensor, nn
 
 from tolman.errors import BudgetError
 from tolman.objectives.objective import Objective
+from tolman.optimization import Optimizers
 from tolman.progress import Progress
 from tolman.storage import storing
 
@@ -28,24 +32,27 @@ CHECKPOINT_EVERY_S = 15.0
 """How much of a run is lost at most when it is killed."""
 _QUALITY_EVERY = 0.1  # of the run
 _SMOOTHING = 0.9
+_MOST_RETREATS = 3
+_RETREAT = 0.5  # of the rate, after each
+_DIVERGED = 1.5  # times the largest loss of the first steps
+_FIRST_STEPS = 10
+_SHOWN_POINTS = 200  # of a curve
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast.
+    """How long, and how the learning rate goes.
 
     Attributes:
         steps: at most this many.
         seconds: at most this long.
-        peak: learning rate after warm-up.
-        warmup: steps of linear warm-up.
+        warmup: share of the run in which the rate rises to its peak.
         floor: share of the peak that the linear decay ends at.
     """
 
     steps: int
     seconds: float
-    peak: float
-    warmup: int = 10
+    warmup: float = 0.05
     floor: float = 0.02
 
     def place(self, step: int, elapsed: float) -> float:
@@ -53,9 +60,26 @@ class Schedule:
         return max(step / self.steps, elapsed / self.seconds)
 
     def rate(self, step: int, elapsed: float) -> float:
-        """Learning rate of the next step."""
-        decay = 1 - (1 - self.floor) * min(1.0, self.place(step, elapsed))
-        return self.peak * min(1.0, (step + 1) / self.warmup) * decay
+        """Share of the peak learning rate of the next step."""
+        place = min(1.0, self.place(step, elapsed))
+        rise = max(self.place(step + 1, elapsed), place) / self.warmup if self.warmup else 1.0
+        return min(1.0, rise) * (1 - (1 - self.floor) * place)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a learning curve.
+
+    Attributes:
+        step, seconds: where.
+        losses: smoothed, by objective, in nats.
+        quality: on held-out questions; None where it wasn't measured.
+    """
+
+    step: int
+    seconds: float
+    losses: dict[str, float]
+    quality: float | None
 
 
 @dataclass(frozen=True)
@@ -65,21 +89,29 @@ class Run:
     Attributes:
         steps: taken, earlier tries included.
         seconds: of wall clock, earlier tries included.
-        loss_first, loss_last: smoothed, in nats; None where no step was taken.
-        diverged: whether a loss was not finite; the model is then as it was at the last good checkpoint.
+        tokens: seen, earlier tries included; 0 where the model doesn't count them.
+        loss_first, loss_last: weighted sum over objectives, smoothed, in nats; None where no step was taken.
+        diverged: whether it was given up: again and again a loss was not finite or grew beyond where it began. The
+            model is as it was at the last good checkpoint.
+        interrupted: whether somebody stopped it.
+        curve: how it went.
     """
 
     steps: int
     seconds: float
+    tokens: int
     loss_first: float | None
     loss_last: float | None
     diverged: bool
+    interrupted: bool
+    curve: tuple[Point, ...]
 
 
 def train(
     model: nn.Module,
     objectives: Sequence[tuple[float, Objective[Any]]],
     schedule: Schedule,
+    optimizers: Optimizers,
     *,
     seed: int,
     checkpoint: Path | None,
@@ -92,12 +124,16 @@ def train(
     Args:
         model: its parameters are learned.
         objectives: each with its weight in the loss; those that the corpus gives nothing to learn by are left out.
-        schedule: length and learning rate.
+        schedule: length and course of the learning rate.
+        optimizers: of the model's parameters.
         seed: of every draw.
         checkpoint: folder to resume from and to save to; None keeps nothing.
         recipe: fingerprint of all that determines the run; a checkpoint of another recipe is not resumed.
-        progress: told objectives, loss, quality and how far it is.
+        progress: told objectives, losses, quality, speed and how far it is.
         quality: label-free quality of the model as it stands, shown beside the loss.
+
+    The first interrupt (Ctrl-C) ends the run after the step under way, with what was learned so far; a second one is
+    raised as ever.
 
     Raises:
         BudgetError: the schedule has no room for a single step.
@@ -108,37 +144,66 @@ def train(
     objectives = [(weight, objective) for weight, objective in objectives if objective.possible]
     if not objectives:
         progress.say("the documents are too few or too short to learn by: the start stays as it is")
-        return _State().run(diverged=False)
-    training = _Training(model, schedule, Checkpoint(checkpoint, recipe) if checkpoint else None, progress)
+        return _State().run()
+    keeper = Checkpoint(checkpoint, recipe) if checkpoint else None
+    training = _Training(model, schedule, optimizers, keeper, progress)
     progress.advance(0.0, objective=" + ".join(objective.name for _, objective in objectives))
-    while training.place < 1:
-        generator = np.random.default_rng([seed, training.state.step])
-        loss = torch.stack([weight * objective.loss(model, generator) for weight, objective in objectives]).sum()
-        if not math.isfinite(float(loss.detach())):
-            training.go_back()
-            return training.state.run(diverged=True)
-        training.step(loss)
-        training.show(quality)
-        training.save_when_due()
+    with _interrupts() as interrupted:
+        while training.place < 1 and not interrupted.is_set():
+            generator = np.random.default_rng([seed, training.state.step])
+            losses = {objective.name: objective.loss(model, generator) for _, objective in objectives}
+            total = torch.stack([weight * losses[objective.name] for weight, objective in objectives]).sum()
+            if training.step(total, losses):
+                training.show(quality)
+                training.save_when_due()
+            elif not training.retreat():
+                return training.state.run(diverged=True)
     training.save()  # who is killed after this run and starts again gets it back at once
-    return training.state.run(diverged=False)
+    if interrupted.is_set():
+        progress.say(f"stopped after {training.state.step} steps: what was learned so far is kept")
+    return training.state.run(interrupted=interrupted.is_set())
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """An event that the first SIGINT sets; the second acts as it would have."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Training:
-    """A run under way: optimiser, clock, place in the schedule, last good weights."""
+    """A run under way: optimisers, clock, place in the schedule, last good weights."""
 
-    def __init__(self, model: nn.Module, schedule: Schedule, keeper: "Checkpoint | None", progress: Progress) -> None:
-        self.model, self.schedule, self.keeper, self.progress = model, schedule, keeper, progress
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=schedule.peak, betas=(0.9, 0.98), weight_decay=0.0, fused=True
-        )
+    def __init__(
+        self,
+        model: nn.Module,
+        schedule: Schedule,
+        optimizers: Optimizers,
+        keeper: "Checkpoint | None",
+        progress: Progress,
+    ) -> None:
+        self.model, self.schedule, self.optimizers = model, schedule, optimizers
+        self.keeper, self.progress = keeper, progress
         self.state = _State()
-        if keeper and (found := keeper.load(model, self.optimizer)):
+        if keeper and (found := keeper.load(model, optimizers)):
             self.state = found
-            progress.say(f"resuming at step {found.step} of at most {schedule.steps}")
-        self.good = _copy(model)
-        self.earlier = self.state.seconds
+            progress.say(f"resuming at step {found.step}")
+        self.earlier, self.seen_before = self.state.seconds, self._tokens() - self.state.tokens
         self.started = self.saved = time.monotonic()
+        self.remember()
         progress.start("learning", 1.0)
         self.shown = self.place
         progress.advance(self.shown)
@@ -147,59 +212,112 @@ class _Training:
     def place(self) -> float:
         return min(1.0, self.schedule.place(self.state.step, self.state.seconds))
 
-    def step(self, loss: Tensor) -> None:
-        rate = self.schedule.rate(self.state.step, self.state.seconds)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
+    def step(self, loss: Tensor, losses: dict[str, Tensor]) -> bool:
+        """Learn from one batch; False, and nothing learned, where the loss or its gradient is out of bounds."""
+        value = float(loss.detach())
+        if not math.isfinite(value) or self.state.astray:
+            return False
+        self.optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.state.after_step(float(loss.detach()), self.earlier + time.monotonic() - self.started)
+        share = self.schedule.rate(self.state.step, self.state.seconds) * _RETREAT**self.state.retreats
+        if not math.isfinite(self.optimizers.step(share)):
+            return False
+        elapsed = self.earlier + time.monotonic() - self.started
+        self.state.tokens = self._tokens() - self.seen_before
+        self.state.after_step(value, {name: float(part.detach()) for name, part in losses.items()}, elapsed)
+        return True
 
     def show(self, quality: Callable[[], float] | None) -> None:
         facts: dict[str, float | str] = {"loss": round(self.state.loss_last, 3)}
+        if len(self.state.losses) > 1:
+            facts |= {name: round(loss, 3) for name, loss in self.state.losses.items()}
+        if self.state.tokens:
+            facts["tokens/s"] = round(self.state.tokens / max(self.state.seconds, 1e-3))
+        measured = None
         if quality and self.place >= self.state.next_quality:
-            facts["quality"] = round(quality(), 3)
+            measured = quality()
+            facts["quality"] = round(measured, 3)
             self.state.next_quality = self.place + _QUALITY_EVERY
+        self.state.mark(self.place, measured)
         self.progress.advance(self.place - self.shown, **facts)
         self.shown = self.place
 
     def save_when_due(self) -> None:
-        if self.keeper and time.monotonic() - self.saved > CHECKPOINT_EVERY_S:
+        if time.monotonic() - self.saved > CHECKPOINT_EVERY_S:
             self.save()
-            self.good = _copy(self.model)
+            self.remember()
             self.saved = time.monotonic()
 
     def save(self) -> None:
         if self.keeper:
-            self.keeper.save(self.model, self.optimizer, self.state)
+            self.keeper.save(self.model, self.optimizers, self.state)
 
-    def go_back(self) -> None:
-        self.model.load_state_dict(self.good)
-        self.progress.say("the loss is not finite any more: back to the last good weights")
+    def remember(self) -> None:
+        """These weights are good."""
+        self.good = _copy(self.model.state_dict()), _copy(dict(self.optimizers.moments()))
+
+    def retreat(self) -> bool:
+        """Back to the last good weights, and on at half the rate; False where that was tried too often."""
+        weights, moments = self.good
+        self.model.load_state_dict(weights)
+        self.optimizers.remember(_copy(moments))
+        self.state.retreats += 1
+        self.state.loss_last = min(self.state.loss_last, self.state.loss_high)
+        self.state.step += 1  # not the same batch again
+        given_up = self.state.retreats > _MOST_RETREATS
+        what = "given up" if given_up else "on at half the rate"
+        self.progress.say(f"the loss went astray at step {self.state.step}: back to the last good weights, {what}")
+        return not given_up
+
+    def _tokens(self) -> int:
+        return int(getattr(self.model, "tokens_seen", 0))
 
 
-def _copy(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+def _copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in tensors.items()}
 
 
 @dataclass
 class _State:
     step: int = 0
     seconds: float = 0.0
-    loss_first: float = math.nan
+    tokens: int = 0
+    retreats: int = 0
+    loss_first: float | None = None
     loss_last: float = math.nan
+    loss_high: float = 1.0  # of the first steps, or more
+    losses: dict[str, float] = field(default_factory=dict)
     next_quality: float = _QUALITY_EVERY
+    curve: list[dict[str, Any]] = field(default_factory=list)
 
-    def after_step(self, loss: float, seconds: float) -> None:
+    def after_step(self, loss: float, losses: dict[str, float], seconds: float) -> None:
         self.step += 1
         self.seconds = seconds
-        self.loss_first = loss if math.isnan(self.loss_first) else self.loss_first
-        self.loss_last = loss if math.isnan(self.loss_last) else _SMOOTHING * self.loss_last + (1 - _SMOOTHING) * loss
+        if self.loss_first is None:
+            self.loss_first, self.loss_last, self.losses = loss, loss, losses
+        if self.step <= _FIRST_STEPS:
+            self.loss_high = max(self.loss_high, loss)
+        self.loss_last = _smoothed(self.loss_last, loss)
+        self.losses = {name: _smoothed(self.losses[name], part) for name, part in losses.items()}
 
-    def run(self, *, diverged: bool) -> Run:
-        first, last = (None if math.isnan(loss) else loss for loss in (self.loss_first, self.loss_last))
-        return Run(self.step, self.seconds, first, last, diverged)
+    @property
+    def astray(self) -> bool:
+        """Whether the loss has grown well beyond where it began."""
+        return self.loss_last > _DIVERGED * self.loss_high
+
+    def mark(self, place: float, quality: float | None) -> None:
+        """A point of the curve, where one is due."""
+        if quality is not None or place * _SHOWN_POINTS >= len(self.curve):
+            self.curve.append(asdict(Point(self.step, self.seconds, dict(self.losses), quality)))
+
+    def run(self, *, diverged: bool = False, interrupted: bool = False) -> Run:
+        last = None if math.isnan(self.loss_last) else self.loss_last
+        curve = tuple(Point(**point) for point in self.curve)
+        return Run(self.step, self.seconds, self.tokens, self.loss_first, last, diverged, interrupted, curve)
+
+
+def _smoothed(before: float, now: float) -> float:
+    return _SMOOTHING * before + (1 - _SMOOTHING) * now
 
 
 class Checkpoint:
@@ -208,7 +326,7 @@ class Checkpoint:
     def __init__(self, folder: Path, recipe: str) -> None:
         self.folder, self.recipe = folder, recipe
 
-    def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, state: _State) -> None:
+    def save(self, model: nn.Module, optimizers: Optimizers, state: _State) -> None:
         """Write beside, then rename.
 
         Raises:
@@ -217,15 +335,14 @@ class Checkpoint:
         from safetensors.torch import save_file
 
         tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
-        for index, moments in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
+        tensors |= {f"optimizer.{name}": value.contiguous() for name, value in optimizers.moments()}
         beside = self.folder / "checkpoint.safetensors.partial"
         with storing(f"can't write a checkpoint to {self.folder}"):
             self.folder.mkdir(parents=True, exist_ok=True)
             save_file(tensors, beside, metadata={"recipe": self.recipe, "state": json.dumps(asdict(state))})
             os.replace(beside, self.folder / "checkpoint.safetensors")
 
-    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> _State | None:
+    def load(self, model: nn.Module, optimizers: Optimizers) -> _State | None:
         """Put the run back where it was; None where there is nothing of this recipe."""
         from safetensors import SafetensorError, safe_open
 
@@ -238,13 +355,10 @@ class Checkpoint:
                 tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         except (OSError, SafetensorError):
             return None
-        model.load_state_dict(
-            {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-        )
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, index, key = name.split(".", 2)
-                moments.setdefault(int(index), {})[key] = tensor
-        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+        model.load_state_dict(_under("model.", tensors))
+        optimizers.remember(_under("optimizer.", tensors))
         return _State(**json.loads(metadata["state"]))
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

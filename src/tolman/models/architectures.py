@@ -150,6 +150,55 @@ def _block(shelf: "_Shelf", names: Architecture, layer: str) -> PostNormBlock:
     )
 
 
+def changed_weights(settings: Settings, original: Weights, trunk: PackedTrunk) -> dict[str, Tensor]:
+    """`original`, in its own names, with the weights of `trunk` in the place of those it was built from."""
+    if settings["model_type"] in MODERN:
+        new = {name.removeprefix("model."): weight for name, weight in modern_weights(trunk, causal=False).items()}
+    else:
+        new = _post_norm_weights(settings, original, trunk)
+    prefix = _task_prefix(original)
+    return {
+        name: new.get(_modern(name.removeprefix(prefix)), weight).detach().clone().contiguous()
+        for name, weight in original.items()
+    }
+
+
+def _post_norm_weights(settings: Settings, original: Weights, trunk: PackedTrunk) -> dict[str, Tensor]:
+    """By the names that `build_trunk` takes them by."""
+    architecture = ARCHITECTURES[settings["model_type"]]
+    shelf = _Shelf(original, settings["model_type"], eps=0.0)
+    positions_LH, tables = trunk.embeddings.positions_LH, shelf.left
+    assert positions_LH is not None
+    if "embeddings.token_type_embeddings.weight" in tables:
+        positions_LH = positions_LH - tables["embeddings.token_type_embeddings.weight"][0]
+    unused = len(tables["embeddings.position_embeddings.weight"]) - len(positions_LH)
+    new = {
+        "embeddings.word_embeddings.weight": trunk.embeddings.words_VH,
+        "embeddings.position_embeddings.weight": torch.cat(
+            [tables["embeddings.position_embeddings.weight"][:unused], positions_LH]
+        ),
+    }
+    new |= _named("embeddings.LayerNorm", trunk.embeddings.norm)
+    if architecture.relative_bias and trunk.relative_bias_KA is not None:
+        new[architecture.relative_bias] = trunk.relative_bias_KA
+    for i, block in enumerate(trunk.blocks):
+        assert isinstance(block, PostNormBlock)
+        layer, names = architecture.layer.format(i=i), architecture
+        assert block.qkv.bias is not None
+        parts = zip(block.qkv.weight.chunk(3), block.qkv.bias.chunk(3), strict=True)
+        for name, (weight, bias) in zip((names.query, names.key, names.value), parts, strict=True):
+            new |= _named(layer + name, Linear(weight, bias))
+        new |= _named(layer + names.out, block.out) | _named(layer + names.norm_attention, block.norm_attention)
+        new |= _named(layer + names.up, block.up) | _named(layer + names.down, block.down)
+        new |= _named(layer + names.norm_output, block.norm_output)
+    return new
+
+
+def _named(name: str, part: Linear | LayerNorm) -> dict[str, Tensor]:
+    found = {f"{name}.weight": part.weight}
+    return found if part.bias is None else found | {f"{name}.bias": part.bias}
+
+
 MODERN = ("modernbert", "modernbert-decoder")
 
 

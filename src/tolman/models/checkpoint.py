@@ -41,6 +41,11 @@ LEGACY_POOLING = {
 VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model")
 """What a tokenizer.json is made from, where there is none."""
 
+CAUSAL = "causal"
+"""Folder beside an encoder of ours that holds the same trunk as a causal model."""
+BOTTLENECK = "bottleneck.safetensors"
+"""File beside an encoder of ours that turns states into few latent vectors, and back."""
+
 OTHER_WEIGHTS = {".bin", ".gguf", ".h5", ".msgpack", ".onnx", ".ot", ".pt", ".pth", ".safetensors", ".xml"}
 
 IRRELEVANT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
@@ -129,6 +134,10 @@ def copy_checkpoint(checkpoint: Checkpoint, folder: Path, target: Path) -> None:
         for path in source.iterdir() if source.is_dir() else ():
             if path.is_file() and (path.suffix not in OTHER_WEIGHTS or path in checkpoint.weight_files):
                 shutil.copyfile(path, place / path.name)
+    if (folder / BOTTLENECK).is_file():
+        shutil.copyfile(folder / BOTTLENECK, target / BOTTLENECK)
+    if (folder / CAUSAL).is_dir():
+        shutil.copytree(folder / CAUSAL, target / CAUSAL, dirs_exist_ok=True)
     entries = [(module.kind, module.folder.relative_to(folder).as_posix()) for module in modules]
     if not checkpoint.pools:
         entries.append(("Pooling", "1_Pooling"))
@@ -255,7 +264,12 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def _read_weights(files: Sequence[Path]) -> dict[str, Tensor]:
+def read_weights(files: Sequence[Path]) -> dict[str, Tensor]:
+    """Everything in `files` by name.
+
+    Raises:
+        ModelError: one is damaged, or holds more than weights.
+    """
     weights: dict[str, Tensor] = {}
     for path in files:
         try:
@@ -272,7 +286,7 @@ def _read_weights(files: Sequence[Path]) -> dict[str, Tensor]:
 
 def _build_trunk(folder: Path, config: Settings, weight_files: Sequence[Path]) -> PackedTrunk | PaddedTrunk:
     if runs_lean(config):
-        return build_trunk(config, _read_weights(weight_files))
+        return build_trunk(config, read_weights(weight_files))
     from transformers import AutoModel
 
     try:
@@ -321,7 +335,7 @@ def _build_dense(module: _Module) -> Dense:
         raise ModelError(f"{module.folder} applies {activation}; known are {', '.join(ACTIVATIONS)}")
     if settings.get("module_input_name", "sentence_embedding") != "sentence_embedding":
         raise ModelError(f"{module.folder} works on {settings['module_input_name']}, expected sentence_embedding")
-    weights = {name: weight.float() for name, weight in _read_weights(_weight_files(module.folder)).items()}
+    weights = {name: weight.float() for name, weight in read_weights(_weight_files(module.folder)).items()}
     if "linear.weight" not in weights:
         raise ModelError(f"the weights in {module.folder} lack linear.weight")
     weight = weights["linear.weight"]

@@ -8,7 +8,7 @@ Legend for shapes:
     H  width of a state     D  dimensions of a vector     M  tokens that are guessed
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,12 +91,16 @@ class LearningTransformer(nn.Module):
         frame: around texts.
         precision: of the matrix products and, while learning, of the residual stream.
         longest: tokens of a text, its frame included, that are looked at.
+
+    Attributes:
+        tokens_seen: by passes so far, specials and prefixes included.
     """
 
     def __init__(self, start: Transformer, frame: Frame, precision: Precision, *, longest: int) -> None:
         super().__init__()
         self.start, self.frame, self.precision = start, frame, precision
         self.longest = min(longest, start.trunk.max_length)
+        self.tokens_seen = 0
         self.tensors = nn.ParameterDict(
             {_key(name): nn.Parameter(tensor.detach().clone()) for name, tensor in named_tensors(start)}
         )
@@ -165,6 +169,7 @@ class LearningTransformer(nn.Module):
         rows = now.bottleneck.rows(latents_NKE).reshape(len(prefixes), -1)
         x_TH = now.trunk.embeddings.words_VH[self._ids(stream.ids)].index_copy(0, prefixes, rows)
         lengths = stream.lengths.tolist()
+        self._count(stream.ids)
         x_TH = now.trunk.embeddings.finish(x_TH, lengths).to(getattr(torch, self.precision))
         guessing = np.ones(len(stream.ids), bool)
         guessing[(stream.offsets[:-1, None] + np.arange(count + len(self.frame.before) - 1)).ravel()] = False
@@ -193,8 +198,13 @@ class LearningTransformer(nn.Module):
         return now.head(self._states(now, self._ids(framed.ids), lengths), lengths)
 
     def _states(self, model: Transformer, ids_T: Tensor, lengths: Sequence[int], *, causal: bool = False) -> Tensor:
+        self._count(ids_T)
         x_TH = model.trunk.embeddings(ids_T, lengths).to(getattr(torch, self.precision))
         return model.trunk.through(x_TH, lengths, causal=causal)
+
+    def _count(self, ids_T: Sized) -> None:
+        if torch.is_grad_enabled():
+            self.tokens_seen += len(ids_T)
 
     def _ids(self, ids_T: NDArray[np.int32]) -> Tensor:
         return torch.from_numpy(ids_T.astype(np.int64)).to(self.device)

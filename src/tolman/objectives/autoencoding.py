@@ -2,8 +2,8 @@
 
 The encoder sees all of the text, or what a noise leaves of it (TSDAE, Wang et al. 2021, arXiv:2104.06979: deleted
 tokens are to be written nevertheless); the decoder is the same trunk, causal, and begins with the latent vectors as a
-prefix. Words that it has written are hidden from it now and then, so that it relies on the latent vectors and not on its
-knowledge of the language (Bowman et al. 2016, arXiv:1511.06349). We differ from TSDAE in the prefix, where it has
+prefix. Words that it has written are hidden from it now and then, so that it relies on the latent vectors and not on
+its knowledge of the language (Bowman et al. 2016, arXiv:1511.06349). We differ from TSDAE in the prefix, where it has
 cross-attention and a decoder of its own.
 
 Legend for shapes:

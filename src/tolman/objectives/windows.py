@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tolman.models.learning_transformer import Frame
 from tolman.tokenization import TokenSequences
 
 
 @dataclass(frozen=True)
 class Windows:
-    """All documents one after the other, each with its end; every epoch is cut at another place and shuffled.
+    """All documents one after the other; windows begin anywhere, also in the middle of one.
 
     Attributes:
         stream: token ids of everything.
@@ -28,10 +29,9 @@ class Windows:
     vocabulary: int
 
     @classmethod
-    def of(cls, documents: TokenSequences, end: int, *, batch: int, length: int, vocabulary: int) -> "Windows":
-        """From documents; `end` is put behind each."""
-        stream = np.insert(documents.ids, documents.offsets[1:], end)
-        return cls(stream, batch, length, vocabulary)
+    def of(cls, documents: TokenSequences, frame: Frame, *, batch: int, length: int, vocabulary: int) -> "Windows":
+        """From documents, each with its frame."""
+        return cls(frame.put(documents).ids, batch, length, vocabulary)
 
     @property
     def possible(self) -> bool:

@@ -1,0 +1,102 @@
+"""A corpus made ready for a transformer to learn from, by each of the four objectives."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from tolman.corpus.pairs import heads_and_bodies
+from tolman.corpus.passages import sentences
+from tolman.judge import Exam
+from tolman.models.learning_transformer import Frame
+from tolman.objectives.autoencoding import Autoencoding
+from tolman.objectives.causal import Causal
+from tolman.objectives.contrastive import Contrastive, HeadsAndBodies, PairSource, SpansAndDocuments
+from tolman.objectives.masked import Masked
+from tolman.objectives.objective import Objective
+from tolman.objectives.windows import Windows
+from tolman.recipe import TransformerRecipe
+from tolman.tokenization import TokenSequences, tokenize_text
+
+_SHORTEST_HEAD, _SHORTEST_BODY = 2, 4  # tokens
+_SENTENCE = 3, 48  # tokens, fewest and most of a text that is to be written again
+_HEADS_SHARE = 0.5
+_DOCUMENT_DROPOUT = 0.1
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Tokens of everything that is learned from.
+
+    Attributes:
+        documents: whole.
+        heads, bodies: of the pairs that the corpus gives away.
+        kind: what those are.
+        sentences: of a length that can be written again.
+        frame: around every text.
+        vocabulary: V.
+    """
+
+    documents: TokenSequences
+    heads: TokenSequences
+    bodies: TokenSequences
+    kind: str
+    sentences: TokenSequences
+    frame: Frame
+    vocabulary: int
+
+    @classmethod
+    def prepare(cls, exam: Exam, tokenizer: Tokenizer, frame: Frame) -> "Curriculum":
+        """Tokenise, pair, cut into sentences."""
+        heads, bodies, kind = heads_and_bodies(exam.titles, exam.texts)
+        head_tokens, body_tokens = tokenize_text(tokenizer, heads), tokenize_text(tokenizer, bodies)
+        fit = np.flatnonzero((head_tokens.lengths >= _SHORTEST_HEAD) & (body_tokens.lengths >= _SHORTEST_BODY))
+        cut = tokenize_text(tokenizer, (text[slice(*span)] for text in exam.texts for span in sentences(text)))
+        short = np.flatnonzero((cut.lengths >= _SENTENCE[0]) & (cut.lengths <= _SENTENCE[1]))
+        return cls(
+            tokenize_text(tokenizer, exam.contents),
+            head_tokens.only(fit),
+            body_tokens.only(fit),
+            kind,
+            cut.only(short),
+            frame,
+            tokenizer.get_vocab_size(),
+        )
+
+    def objectives(self, weights: Mapping[str, float], recipe: TransformerRecipe) -> list[tuple[float, Objective[Any]]]:
+        """Those asked for, each with its weight."""
+        return [(weight, OBJECTIVES[name](self, recipe)) for name, weight in weights.items()]
+
+    def windows(self, recipe: TransformerRecipe, extra: int = 0) -> Windows:
+        """As many as hold the tokens of a batch, each `extra` longer than the longest sequence."""
+        length = recipe.shape.window + extra
+        return Windows.of(
+            self.documents,
+            self.frame,
+            batch=max(1, recipe.tokens // recipe.shape.window),
+            length=length,
+            vocabulary=self.vocabulary,
+        )
+
+
+def _contrastive(curriculum: Curriculum, recipe: TransformerRecipe) -> Contrastive:
+    whole = curriculum.documents.only(np.flatnonzero(curriculum.documents.lengths >= _SHORTEST_BODY))
+    sources: list[tuple[float, PairSource]] = [
+        (_HEADS_SHARE, HeadsAndBodies(curriculum.heads, curriculum.bodies, recipe.pairs)),
+        (1 - _HEADS_SHARE, SpansAndDocuments(whole, recipe.pairs)),
+    ]
+    width = recipe.shape.width
+    return Contrastive(
+        sources, prefixes=[width // 4, width], temperature=recipe.temperature, document_dropout=_DOCUMENT_DROPOUT
+    )
+
+
+OBJECTIVES: Mapping[str, Callable[[Curriculum, TransformerRecipe], Objective[Any]]] = {
+    "masked": lambda curriculum, recipe: Masked(curriculum.windows(recipe)),
+    "causal": lambda curriculum, recipe: Causal(curriculum.windows(recipe, extra=1)),
+    "autoencoding": lambda curriculum, recipe: Autoencoding(curriculum.sentences, recipe.tokens // 2),
+    "contrastive": _contrastive,
+}
+"""What `--objectives` may name."""

@@ -1,0 +1,118 @@
+"""What can be learned from nothing: each learner takes an exam and a budget, and leaves an encoder in a folder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tolman.judge import Exam, Pool
+from tolman.plan import Learner, Plan
+from tolman.progress import Progress
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a learner is given.
+
+    Attributes:
+        exam: documents as a learner may see them.
+        pool: of its questions; None when the corpus gave none.
+        plan: what was asked for.
+        seconds: of wall clock.
+        steps: at most; by the clock alone when None.
+        seed: of every draw.
+        corpus: fingerprint of the documents.
+        workshop: folder that a killed run is resumed from.
+        progress: told what goes on.
+    """
+
+    exam: Exam
+    pool: Pool | None
+    plan: Plan
+    seconds: float
+    steps: int | None
+    seed: int
+    corpus: str
+    workshop: Path
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a learner says of its work.
+
+    Attributes:
+        recipe: numbers that it learned with, and what training did; JSON values.
+        quality: nDCG@10 on the judge's questions, by name.
+        curve: points of the learning curve, JSON values.
+    """
+
+    recipe: Mapping[str, Any]
+    quality: Mapping[str, float]
+    curve: list[dict[str, Any]]
+
+
+def learn_static(task: Task, folder: Path) -> Found:
+    """A static encoder; the best of several recipes, and of its LSA start."""
+    from tolman.recipe import ScratchRecipe
+    from tolman.scratch import learn_scratch
+
+    learned = learn_scratch(
+        task.exam,
+        task.pool,
+        seconds=task.seconds,
+        seed=task.seed,
+        corpus=task.corpus,
+        checkpoint=task.workshop,
+        progress=task.progress,
+        recipe=ScratchRecipe.derive(len(task.exam.texts), task.plan.size),
+        contrastive=bool(task.plan.objectives),
+    )
+    best = learned.best
+    best.encoder.save(folder)
+    recipe = {
+        "scratch": asdict(best.recipe),
+        "run": _without_curve(best.run),
+        "chosen": "start" if best is learned.start else "learned",
+        "trials": [trial.summary() for trial in learned.trials],
+    }
+    return Found(recipe, learned.quality, [asdict(point) for point in best.run.curve] if best.run else [])
+
+
+def learn_transformer(task: Task, folder: Path) -> Found:
+    """A transformer, by every objective of the plan at once."""
+    from tolman import transformer_learning
+    from tolman.models.transformer import TransformerEncoder
+    from tolman.models.transformer_folder import save_new
+    from tolman.recipe import TransformerRecipe
+
+    characters = sum(map(len, task.exam.texts))
+    recipe = TransformerRecipe.derive(characters, len(task.exam.texts), task.plan.size or "tiny")
+    learned = transformer_learning.learn_transformer(
+        task.exam,
+        task.pool,
+        task.plan.objectives,
+        recipe,
+        seconds=task.seconds,
+        steps=task.steps,
+        seed=task.seed,
+        corpus=task.corpus,
+        checkpoint=task.workshop,
+        progress=task.progress,
+    )
+    writes = bool({"causal", "autoencoding"} & set(task.plan.objectives))
+    save_new(folder, learned.model, learned.tokenizer, encoder=True, causal=writes)
+    quality = {"learned": task.pool.ndcg(task.pool.cosines(TransformerEncoder.load(folder)))} if task.pool else {}
+    return Found(
+        {"transformer": asdict(recipe), "run": _without_curve(learned.run)},
+        quality,
+        [asdict(point) for point in learned.run.curve],
+    )
+
+
+def _without_curve(run: Any) -> dict[str, Any] | None:
+    return {key: value for key, value in asdict(run).items() if key != "curve"} if run else None
+
+
+LEARNERS: Mapping[Learner, Callable[[Task, Path], Found]] = {"static": learn_static, "transformer": learn_transformer}
+"""By the name that a plan calls them."""

@@ -1,0 +1,140 @@
+"""Writes a learned transformer into a folder that sentence-transformers, `transformers` and `read_checkpoint` read.
+
+    config.json, model.safetensors, tokenizer.json ...   the encoder; with a head that guesses hidden tokens, if learned
+    modules.json, 1_Pooling/, 2_Normalize/               how sentence-transformers makes one vector of it
+    causal/                                              the same trunk as a causal model, if learned
+    bottleneck.safetensors                               latent vectors and back, if learned
+
+A trunk that learned nothing but to guess the next token is written as a causal model alone, unless a vector is wanted.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from tolman.models.architectures import changed_weights, modern_settings, modern_weights
+from tolman.models.bottleneck import Bottleneck
+from tolman.models.checkpoint import BOTTLENECK, CAUSAL, Checkpoint, copy_checkpoint, read_weights
+from tolman.models.language_head import LanguageHead
+from tolman.models.learning_transformer import Transformer
+from tolman.models.tree import named_tensors
+from tolman.storage import storing
+from tolman.tokenization import BEGIN, END, MASK, PAD
+
+
+def save_new(folder: Path, model: Transformer, tokenizer: Tokenizer, *, encoder: bool, causal: bool) -> None:
+    """Write a trunk that was learned from nothing.
+
+    Args:
+        folder: to write to; made if missing.
+        model: in float32.
+        tokenizer: of `train_text_tokenizer`.
+        encoder: whether the folder is to give vectors.
+        causal: whether it is to be a causal model: in `causal/`, or, without an encoder, the folder itself.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    with storing(f"can't write the model to {folder}"):
+        if encoder:
+            _write_model(folder, model, tokenizer, causal=False)
+            _write_modules(folder, model)
+        if causal:
+            _write_model(folder / CAUSAL if encoder else folder, model, tokenizer, causal=True)
+        if model.bottleneck is not None:
+            save_file(_plain(dict(named_tensors(model.bottleneck))), folder / BOTTLENECK)
+
+
+def save_adapted(folder: Path, model: Transformer, checkpoint: Checkpoint, origin: Path) -> None:
+    """Write what was learned on from the model in `origin`: its folder, with other weights.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    with storing(f"can't write the model to {folder}"):
+        copy_checkpoint(checkpoint, origin, folder)
+        home = checkpoint.weight_files[0].parent.relative_to(origin)
+        settings = json.loads((origin / home / "config.json").read_text(encoding="utf-8"))
+        files = [path for path in checkpoint.weight_files if path.parent == origin / home]
+        weights = changed_weights(settings, read_weights(files), model.trunk)
+        for path in files:
+            (folder / path.relative_to(origin)).unlink()
+        (folder / home / "model.safetensors.index.json").unlink(missing_ok=True)
+        save_file(_plain(weights), folder / home / "model.safetensors", metadata={"format": "pt"})
+
+
+def _write_model(folder: Path, model: Transformer, tokenizer: Tokenizer, *, causal: bool) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    begin, end, pad = (tokenizer.token_to_id(token) for token in (BEGIN, END, PAD))
+    assert begin is not None and end is not None and pad is not None  # noqa: PT018
+    settings = modern_settings(model.trunk, causal=causal, begin=begin, end=end, pad=pad)
+    weights = modern_weights(model.trunk, causal=causal)
+    if model.language is not None:
+        weights |= _language_weights(model.language, "lm_head" if causal else "head")
+    else:
+        settings["architectures"] = ["ModernBertModel"]
+        weights = {name.removeprefix("model."): weight for name, weight in weights.items()}
+    save_file(_plain(weights), folder / "model.safetensors", metadata={"format": "pt"})
+    _write_json(folder / "config.json", settings)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    named = {"pad_token": PAD, "bos_token": BEGIN, "cls_token": BEGIN, "eos_token": END, "sep_token": END}
+    _write_json(
+        folder / "tokenizer_config.json",
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": model.trunk.max_length,
+            "clean_up_tokenization_spaces": False,
+            "mask_token": MASK,
+            **named,
+        },
+    )
+
+
+def _language_weights(language: LanguageHead, name: str) -> dict[str, Tensor]:
+    return {
+        f"{name}.dense.weight": language.dense.weight,
+        f"{name}.norm.weight": language.norm.weight,
+        "decoder.bias": language.bias_V,
+    }
+
+
+def _write_modules(folder: Path, model: Transformer) -> None:
+    kinds = {"": "Transformer", "1_Pooling": "Pooling", "2_Normalize": "Normalize"}
+    modules = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(kinds.items())
+    ]
+    _write_json(folder / "modules.json", modules)
+    _write_json(folder / "sentence_bert_config.json", {"max_seq_length": model.trunk.max_length})
+    pooling = {"word_embedding_dimension": model.trunk.width, "pooling_mode_mean_tokens": True}
+    _write_json(folder / "1_Pooling" / "config.json", pooling)
+    (folder / "2_Normalize").mkdir(exist_ok=True)
+
+
+def read_bottleneck(folder: Path) -> Bottleneck | None:
+    """The bottleneck in `folder`; None where there is none."""
+    from safetensors.torch import load_file
+
+    from tolman.models.trunk import Linear
+
+    path = folder / BOTTLENECK
+    if not path.is_file():
+        return None
+    tensors = load_file(path)
+    narrow, widen = (Linear(tensors[f"{part}.weight"], tensors[f"{part}.bias"]) for part in ("narrow", "widen"))
+    return Bottleneck(tensors["queries_KH"], narrow, widen)
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().to("cpu", torch.float32).contiguous().clone() for name, tensor in tensors.items()}
+
+
+def _write_json(path: Path, settings: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,152 @@
+"""Learn a transformer from nothing but the corpus, by one objective or several at once."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import nn
+
+from tolman.curriculum import Curriculum
+from tolman.judge import Exam, Pool
+from tolman.models.fresh import fresh_transformer
+from tolman.models.learning_transformer import Frame, LearningTransformer, Transformer
+from tolman.models.transformer import fastest_precision
+from tolman.optimization import Group, Optimizers
+from tolman.progress import Progress
+from tolman.recipe import TransformerRecipe
+from tolman.tokenization import BEGIN, END, MASK, tokenize_text, train_text_tokenizer
+from tolman.training import Run, Schedule, train
+
+_CLIP = 1.0
+_ENDLESS = 10**9  # steps
+_WATCHED_QUESTIONS = 200
+_LEAST_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class LearnedTransformer:
+    """What came of it.
+
+    Attributes:
+        model: in float32.
+        tokenizer: its own.
+        run: what training did.
+    """
+
+    model: Transformer
+    tokenizer: Tokenizer
+    run: Run
+
+
+def learn_transformer(
+    exam: Exam,
+    pool: Pool | None,
+    objectives: Mapping[str, float],
+    recipe: TransformerRecipe,
+    *,
+    seconds: float,
+    steps: int | None,
+    seed: int,
+    corpus: str,
+    checkpoint: Path | None,
+    progress: Progress,
+) -> LearnedTransformer:
+    """Learn from the documents of `exam`.
+
+    Args:
+        exam: documents as a learner may see them.
+        pool: of its questions, to watch the quality by; None when the corpus gave none.
+        objectives: name to weight, see `curriculum.OBJECTIVES`.
+        recipe: every number.
+        seconds: of wall clock, for everything here.
+        steps: at most; by the clock alone when None.
+        seed: of every draw.
+        corpus: fingerprint of the documents.
+        checkpoint: folder that a killed run is resumed from.
+        progress: told what goes on.
+    """
+    started = time.monotonic()
+    progress.start("tokenizer", None)
+    tokenizer = train_text_tokenizer(exam.contents, vocabulary=recipe.vocabulary)
+    frame = frame_of(tokenizer)
+    curriculum = Curriculum.prepare(exam, tokenizer, frame)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    start = fresh_transformer(
+        vocabulary=tokenizer.get_vocab_size(),
+        layers=recipe.shape.layers,
+        width=recipe.shape.width,
+        heads=recipe.shape.heads,
+        window=recipe.shape.window,
+        latents=(recipe.latents, recipe.latent_numbers // recipe.latents) if "autoencoding" in objectives else None,
+        seed=seed,
+    )
+    learner = LearningTransformer(start, frame, fastest_precision(device), longest=recipe.shape.window).to(device)
+    progress.say(_described(recipe, learner, curriculum))
+    run = train(
+        learner,
+        curriculum.objectives(objectives, recipe),
+        Schedule(steps or _ENDLESS, max(seconds - (time.monotonic() - started), _LEAST_SECONDS), warmup=recipe.warmup),
+        Optimizers(grouped(learner, recipe), clip=_CLIP),
+        seed=seed,
+        checkpoint=checkpoint,
+        recipe=recipe.fingerprint(corpus, seed, seconds, steps, dict(objectives)),
+        progress=progress,
+        quality=_watch(learner, tokenizer, pool) if pool and "contrastive" in objectives else None,
+    )
+    with torch.no_grad():
+        return LearnedTransformer(learner.cpu().now(precise=True), tokenizer, run)
+
+
+def frame_of(tokenizer: Tokenizer) -> Frame:
+    """The special tokens of `train_text_tokenizer`."""
+    begin, end, mask = (tokenizer.token_to_id(token) for token in (BEGIN, END, MASK))
+    assert begin is not None
+    assert end is not None
+    return Frame((begin,), (end,), mask)
+
+
+def grouped(learner: LearningTransformer, recipe: TransformerRecipe) -> list[Group]:
+    """Matrices of the blocks by orthogonal steps; tables, norms, biases and what is around the blocks by AdamW."""
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in learner.named_parameters():
+        orthogonal = parameter.ndim == 2 and "blocks" in name
+        (matrices if orthogonal else others).append(parameter)
+    return [Group(matrices, recipe.matrix_rate, recipe.decay, orthogonal=True), Group(others, recipe.rate)]
+
+
+def _described(recipe: TransformerRecipe, learner: LearningTransformer, curriculum: Curriculum) -> str:
+    shape = recipe.shape
+    parameters = sum(parameter.numel() for parameter in learner.parameters())
+    return (
+        f"recipe: {shape.layers} layers of width {shape.width}, {parameters / 1e6:.1f} million parameters; "
+        f"{learner.vocabulary:,} tokens, {len(curriculum.documents.ids):,} of text in {len(curriculum.documents):,} "
+        f"documents; {recipe.tokens:,} tokens a batch, rate {recipe.rate:g}, {learner.precision}"
+    )
+
+
+def _watch(learner: LearningTransformer, tokenizer: Tokenizer, pool: Pool) -> Callable[[], float]:
+    """Mean nDCG@10 of `learner` on questions of the judge, over the documents that answer them and as many others."""
+    questions = tokenize_text(tokenizer, pool.questions[:_WATCHED_QUESTIONS])
+    ranked = min(2 * _WATCHED_QUESTIONS, len(pool.contents))
+    documents = tokenize_text(tokenizer, pool.contents[:ranked])
+    part = Pool(
+        pool.rows[:ranked],
+        pool.contents[:ranked],
+        pool.questions[: len(questions)],
+        pool.answers[: len(questions)],
+        pool.twins[:, :ranked],
+        ranked,
+    )
+
+    def quality() -> float:
+        with torch.no_grad():
+            questions_QD, documents_ND = learner([(questions, "query"), (documents, "document")])
+        scores_QN: np.ndarray = (questions_QD @ documents_ND.T).float().cpu().numpy()
+        return part.ndcg(scores_QN)
+
+    return quality
