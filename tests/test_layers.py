@@ -38,6 +38,7 @@ ORDER = (
     "space.store",
     "space.index",
     "tuning",
+    "adapting",
     "confidence",
     "snippets",
     "search",

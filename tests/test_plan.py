@@ -18,6 +18,7 @@ from tolman.plan import Plan
         ("transformer", "contrastive", Plan("transformer", None, {"contrastive": 1.0})),
         ("minilm", None, Plan(None, "minilm")),
         ("minilm", "none", Plan(None, "minilm")),
+        ("minilm", "contrastive", Plan("adapted", "minilm", {"contrastive": 1.0})),
         ("scratch+some/folder", None, Plan("static", "some/folder", {"contrastive": 1.0})),
     ],
 )
@@ -37,7 +38,8 @@ def test_plans(base, objectives, plan):
         ("transformer", "none", None),
         ("scratch+minilm", "masked", None),
         ("transformer+minilm", None, None),
-        ("minilm", "contrastive", None),
+        ("minilm", "causal", None),
+        ("minilm", "autoencoding", None),
         ("scratch+", None, None),
         ("", None, None),
         (" ", None, None),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -17,13 +17,27 @@ from tolman.objectives.contrastive import Contrastive, HeadsAndBodies, PairSourc
 from tolman.objectives.masked import Masked
 from tolman.objectives.objective import Objective
 from tolman.objectives.windows import Windows
-from tolman.recipe import TransformerRecipe
 from tolman.tokenization import TokenSequences, tokenize_text
 
 _SHORTEST_HEAD, _SHORTEST_BODY = 2, 4  # tokens
 _SENTENCE = 3, 48  # tokens, fewest and most of a text that is to be written again
 _HEADS_SHARE = 0.5
 _DOCUMENT_DROPOUT = 0.1
+
+
+class Numbers(Protocol):
+    """What objectives take from a recipe; `tolman.recipe` says what each is."""
+
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def window(self) -> int: ...  # noqa: D102
+    @property
+    def tokens(self) -> int: ...  # noqa: D102
+    @property
+    def pairs(self) -> int: ...  # noqa: D102
+    @property
+    def temperature(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -65,35 +79,35 @@ class Curriculum:
             tokenizer.get_vocab_size(),
         )
 
-    def objectives(self, weights: Mapping[str, float], recipe: TransformerRecipe) -> list[tuple[float, Objective[Any]]]:
+    def objectives(self, weights: Mapping[str, float], recipe: Numbers) -> list[tuple[float, Objective[Any]]]:
         """Those asked for, each with its weight."""
         return [(weight, OBJECTIVES[name](self, recipe)) for name, weight in weights.items()]
 
-    def windows(self, recipe: TransformerRecipe, extra: int = 0) -> Windows:
+    def windows(self, recipe: Numbers, extra: int = 0) -> Windows:
         """As many as hold the tokens of a batch, each `extra` longer than the longest sequence."""
-        length = recipe.shape.window + extra
+        length = recipe.window + extra
         return Windows.of(
             self.documents,
             self.frame,
-            batch=max(1, recipe.tokens // recipe.shape.window),
+            batch=max(1, recipe.tokens // recipe.window),
             length=length,
             vocabulary=self.vocabulary,
         )
 
 
-def _contrastive(curriculum: Curriculum, recipe: TransformerRecipe) -> Contrastive:
+def _contrastive(curriculum: Curriculum, recipe: Numbers) -> Contrastive:
     whole = curriculum.documents.only(np.flatnonzero(curriculum.documents.lengths >= _SHORTEST_BODY))
     sources: list[tuple[float, PairSource]] = [
         (_HEADS_SHARE, HeadsAndBodies(curriculum.heads, curriculum.bodies, recipe.pairs)),
         (1 - _HEADS_SHARE, SpansAndDocuments(whole, recipe.pairs)),
     ]
-    width = recipe.shape.width
+    width = recipe.width
     return Contrastive(
         sources, prefixes=[width // 4, width], temperature=recipe.temperature, document_dropout=_DOCUMENT_DROPOUT
     )
 
 
-OBJECTIVES: Mapping[str, Callable[[Curriculum, TransformerRecipe], Objective[Any]]] = {
+OBJECTIVES: Mapping[str, Callable[[Curriculum, Numbers], Objective[Any]]] = {
     "masked": lambda curriculum, recipe: Masked(curriculum.windows(recipe)),
     "causal": lambda curriculum, recipe: Causal(curriculum.windows(recipe, extra=1)),
     "autoencoding": lambda curriculum, recipe: Autoencoding(curriculum.sentences, recipe.tokens // 2),

@@ -1,11 +1,13 @@
-"""What can be learned from nothing: each learner takes an exam and a budget, and leaves an encoder in a folder."""
+"""What can be learned: each learner takes an exam and a budget, and leaves an encoder in a folder."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tolman.errors import ModelError
 from tolman.judge import Exam, Pool
+from tolman.models.encoder import Encoder
 from tolman.plan import Learner, Plan
 from tolman.progress import Progress
 
@@ -18,6 +20,7 @@ class Task:
         exam: documents as a learner may see them.
         pool: of its questions; None when the corpus gave none.
         plan: what was asked for.
+        pretrained: the model to learn on from; None where learning begins with nothing.
         seconds: of wall clock.
         steps: at most; by the clock alone when None.
         seed: of every draw.
@@ -29,6 +32,7 @@ class Task:
     exam: Exam
     pool: Pool | None
     plan: Plan
+    pretrained: Encoder | None
     seconds: float
     steps: int | None
     seed: int
@@ -110,9 +114,47 @@ def learn_transformer(task: Task, folder: Path) -> Found:
     )
 
 
+def adapt(task: Task, folder: Path) -> Found:
+    """The pretrained transformer, learned on; as far from its start as the judge finds best."""
+    from tolman.adapting import adapt_transformer, choose_share
+    from tolman.models.transformer import TransformerEncoder
+    from tolman.models.transformer_folder import save_adapted
+    from tolman.recipe import Adaptation
+
+    base = task.pretrained
+    if not isinstance(base, TransformerEncoder):
+        raise ModelError(f"base {task.plan.pretrained} is no transformer: take it with --objectives none")
+    recipe = Adaptation(width=base.checkpoint.trunk.width)
+    adapted = adapt_transformer(
+        task.exam,
+        base,
+        task.plan.objectives,
+        recipe,
+        seconds=task.seconds,
+        steps=task.steps,
+        seed=task.seed,
+        corpus=task.corpus,
+        checkpoint=task.workshop,
+        progress=task.progress,
+    )
+    task.progress.start("judging", None)
+    choice, ndcg = choose_share(adapted, base, task.pool)
+    save_adapted(folder, adapted.between(choice.weight), base.checkpoint, base.folder)
+    told = {"share": choice.weight, "grades": {f"{share:g}": grade for share, grade in choice.quality.items()}}
+    return Found(
+        {"adaptation": asdict(recipe), "averaged": told, "run": _without_curve(adapted.run)},
+        {"pretrained": ndcg[0.0], "learned": ndcg[choice.weight]} if ndcg else {},
+        [asdict(point) for point in adapted.run.curve],
+    )
+
+
 def _without_curve(run: Any) -> dict[str, Any] | None:
     return {key: value for key, value in asdict(run).items() if key != "curve"} if run else None
 
 
-LEARNERS: Mapping[Learner, Callable[[Task, Path], Found]] = {"static": learn_static, "transformer": learn_transformer}
+LEARNERS: Mapping[Learner, Callable[[Task, Path], Found]] = {
+    "static": learn_static,
+    "transformer": learn_transformer,
+    "adapted": adapt,
+}
 """By the name that a plan calls them."""

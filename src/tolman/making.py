@@ -71,10 +71,12 @@ class Maker:
         recipe: dict[str, Any] = {"plan": asdict(self.plan), "budget_seconds": self.seconds, "seed": self.seed}
         quality: dict[str, Any] = {}
         learned = self._learned(exam, pool, recipe, quality) if self.plan.learner else None
-        pretrained = self.pretrained
+        pretrained = self.pretrained if self.plan.learner != "adapted" else None
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
         search = self._settle(exam.natural, pool, cosines_QN, quality)
         parents = parents_of(encoder, learned, pretrained)
+        if self.plan.learner == "adapted" and self.pretrained is not None:
+            parents = (self.pretrained.fingerprint,)
         return Made(encoder, search, recipe, quality, parents)
 
     def _exam(self) -> Exam:
@@ -87,7 +89,7 @@ class Maker:
         return set_exam(chosen["title"].to_pylist(), chosen["text"].to_pylist(), seed=self.seed)
 
     def _learned(self, exam: Exam, pool: Pool | None, recipe: dict[str, Any], quality: dict[str, Any]) -> Encoder:
-        """What was learned from nothing; from the workshop where a killed run had finished it."""
+        """What was learned; from the workshop where a killed run had finished it."""
         assert self.plan.learner is not None
         kept, notes = self.workshop / ENCODER, self.workshop / "learned.json"
         if not notes.exists():
@@ -95,6 +97,7 @@ class Maker:
                 exam,
                 pool,
                 self.plan,
+                self.pretrained if self.plan.learner == "adapted" else None,
                 self.seconds,
                 self.steps,
                 self.seed,

@@ -12,11 +12,12 @@ from tolman.progress import Progress
 if TYPE_CHECKING:
     from tolman.recipe import Size
 
-Learner: TypeAlias = Literal["static", "transformer"]
+Learner: TypeAlias = Literal["static", "transformer", "adapted"]
 Objectives: TypeAlias = str | Mapping[str, float] | None
 
 OBJECTIVES = ("masked", "causal", "autoencoding", "contrastive")
 STATIC_OBJECTIVES = ("contrastive",)
+ADAPTING_OBJECTIVES = ("masked", "contrastive")
 SCRATCH = {"scratch": None, "static": "static", "transformer": "transformer"}
 """Bases that are learned from nothing, and the learner that each asks for."""
 
@@ -26,8 +27,9 @@ class Plan:
     """What was asked for.
 
     Attributes:
-        learner: what is learned from nothing; None where a model is taken as it is.
-        pretrained: the model beside it, or instead; None for scratch alone.
+        learner: what learns: a static encoder or a transformer, from nothing, or the pretrained model, which is then
+            adapted; None where a model is taken as it is.
+        pretrained: the model that learns on, stands beside what is learned, or is all; None for scratch alone.
         objectives: name to weight; none of them leaves the static encoder at its LSA start.
         size: of what is learned from nothing.
     """
@@ -60,13 +62,19 @@ class Plan:
         if size is not None:
             _require_size(size, base, scratch=first in SCRATCH)
         if first not in SCRATCH:
-            if weights:
-                raise TolmanError(f"base {base} learns by none: it is taken as it is; got objectives {objectives!r}")
-            return cls(None, base, {}, None)
+            return cls._of_pretrained(base, weights or {})
         learner = _learner(base, first, second, weights)
         if weights is None:
             weights = {"contrastive": 1.0} if learner == "static" else {"masked": 1.0, "contrastive": 1.0}
         return cls(learner, second or None, weights, size)
+
+    @classmethod
+    def _of_pretrained(cls, base: str, weights: Mapping[str, float]) -> "Plan":
+        unfit = [name for name in weights if name not in ADAPTING_OBJECTIVES]
+        if unfit:
+            allowed = ", ".join(ADAPTING_OBJECTIVES)
+            raise TolmanError(f"a pretrained base learns on by {allowed} or none; got {', '.join(unfit)}")
+        return cls("adapted" if weights else None, base, weights, None)
 
 
 def _learner(base: str, first: str, second: str, weights: Mapping[str, float] | None) -> Learner:

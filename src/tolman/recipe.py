@@ -131,6 +131,16 @@ class TransformerRecipe:
     latents: int = 4
     latent_numbers: int = _LATENT_NUMBERS
 
+    @property
+    def width(self) -> int:
+        """Of a state."""
+        return self.shape.width
+
+    @property
+    def window(self) -> int:
+        """Tokens of a sequence of running text."""
+        return self.shape.window
+
     @classmethod
     def derive(cls, characters: int, documents: int, size: Size) -> "TransformerRecipe":
         """From how much text there is.
@@ -153,4 +163,43 @@ class TransformerRecipe:
 
     def fingerprint(self, *dependencies: object) -> str:
         """Of everything a training run depends on."""
-        return hashlib.sha256(json.dumps([asdict(self), *dependencies], default=str).encode()).hexdigest()
+        return _fingerprint(self, *dependencies)
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """Every number that a pretrained transformer is learned on with.
+
+    Attributes:
+        width: of a state.
+        longest: tokens of a text that are looked at.
+        tokens: of a batch, for each objective but the contrastive.
+        pairs: of a contrastive batch, at most.
+        rate: peak learning rate of what is above the blocks; each layer further down learns `layer_decay` as fast.
+        decay: of the weights.
+        temperature: of the contrastive softmax.
+        mask: the tokenizer's token for what is hidden.
+    """
+
+    width: int
+    longest: int = 128
+    tokens: int = 2_048
+    pairs: int = 64
+    rate: float = 5e-5
+    layer_decay: float = 0.9
+    decay: float = 0.01
+    temperature: float = 0.05
+    mask: str = "[MASK]"
+
+    @property
+    def window(self) -> int:
+        """Tokens of a sequence of running text."""
+        return self.longest
+
+    def fingerprint(self, *dependencies: object) -> str:
+        """Of everything a training run depends on."""
+        return _fingerprint(self, *dependencies)
+
+
+def _fingerprint(recipe: "TransformerRecipe | Adaptation", *dependencies: object) -> str:
+    return hashlib.sha256(json.dumps([asdict(recipe), *dependencies], default=str).encode()).hexdigest()

@@ -43,6 +43,10 @@ class TransformerEncoder:
         device: "cpu", "cuda", ...; by default a GPU if there is one.
         precision: of the matrix products; by default bfloat16 where the hardware multiplies it faster (a GPU, or a CPU
             with AMX), float32 elsewhere. The residual stream is float32 either way.
+
+    Attributes:
+        checkpoint: what was read, in float32.
+        before, after: ids of the special tokens around every text.
     """
 
     family = "transformer"
@@ -53,14 +57,14 @@ class TransformerEncoder:
         self.folder = folder
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.precision: Precision = precision or fastest_precision(self.device)
-        self._checkpoint = checkpoint
+        self.checkpoint = checkpoint
         self._trunk = checkpoint.trunk.to(self.device, self.precision)
         self._head = checkpoint.head.to(self.device)
         self._tokenizer = checkpoint.tokenizer
         probe = self._tokenizer.encode("a")
         content = probe.special_tokens_mask.index(0)
-        self._before = probe.ids[:content]
-        self._after = probe.ids[content + probe.special_tokens_mask.count(0) :]
+        self.before = probe.ids[:content]
+        self.after = probe.ids[content + probe.special_tokens_mask.count(0) :]
 
     @classmethod
     def load(
@@ -81,14 +85,14 @@ class TransformerEncoder:
     @property
     def prompts(self) -> dict[str, str]:
         """What is put before a text, by role."""
-        return self._checkpoint.prompts
+        return self.checkpoint.prompts
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the folder left open and how it was settled."""
         said = {
-            "the folder names no pooling: token states are averaged": self._checkpoint.pools,
-            "the folder doesn't normalise: vectors are scaled to unit length all the same": self._checkpoint.normalises,
+            "the folder names no pooling: token states are averaged": self.checkpoint.pools,
+            "the folder doesn't normalise: vectors are scaled to unit length all the same": self.checkpoint.normalises,
         }
         return tuple(note for note, settled in said.items() if not settled)
 
@@ -100,7 +104,7 @@ class TransformerEncoder:
     @cached_property
     def fingerprint(self) -> str:
         """sha256 over the files of weights and tokenizer, pooling and prompts; device and precision don't count."""
-        checkpoint = self._checkpoint
+        checkpoint = self.checkpoint
         described = {**checkpoint.settings, "max_tokens": checkpoint.max_tokens, "prompts": checkpoint.prompts}
         digest = sha256(json.dumps(described, sort_keys=True).encode())
         for path in (*checkpoint.tokenizer_files, *checkpoint.weight_files):
@@ -119,7 +123,7 @@ class TransformerEncoder:
         """
         texts = require_texts(texts, role)
         prompt = self.prompts.get(role, "")
-        prompt_length = len(self._before) + len(self._ids([prompt])[0]) if prompt else 0
+        prompt_length = len(self.before) + len(self._ids([prompt])[0]) if prompt else 0
         vectors_ND = np.zeros((len(texts), self.dim), dtype=np.float32)
         for start, end in windows(texts):
             sequences = self._sequences([prompt + text for text in texts[start:end]])
@@ -140,7 +144,7 @@ class TransformerEncoder:
         room = self._room()
         sequences = [self._around(encoding.ids[start : start + room]) for start in range(0, len(encoding.ids), room)]
         states = [
-            self._run([sequence])[0][len(self._before) : len(sequence) - len(self._after)] for sequence in sequences
+            self._run([sequence])[0][len(self.before) : len(sequence) - len(self.after)] for sequence in sequences
         ]
         vectors_TD = torch.cat(states) if states else torch.empty(0, self._trunk.width)
         return TokenStates(vectors_TD.cpu().numpy(), tuple(encoding.offsets))
@@ -166,7 +170,7 @@ class TransformerEncoder:
         if not self.folder.is_dir():
             raise ModelError(f"can't copy the encoder: {self.folder}, which it was read from, is gone")
         with storing(f"can't write the encoder to {folder}"):
-            copy_checkpoint(self._checkpoint, self.folder, folder)
+            copy_checkpoint(self.checkpoint, self.folder, folder)
 
     def _run(self, sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, list[int]]:
         """States (T, H) of `sequences` one after the other, and how long each is."""
@@ -204,11 +208,11 @@ class TransformerEncoder:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def _around(self, ids: list[int]) -> list[int]:
-        return [*self._before, *ids, *self._after]
+        return [*self.before, *ids, *self.after]
 
     def _room(self) -> int:
         """Tokens of text that one sequence holds beside the special ones."""
-        return self._checkpoint.max_tokens - len(self._before) - len(self._after)
+        return self.checkpoint.max_tokens - len(self.before) - len(self.after)
 
 
 def fastest_precision(device: torch.device) -> Precision:

@@ -1,0 +1,145 @@
+"""Learn on from a pretrained transformer, in its corpus, without losing what it knows of everything else.
+
+Deeper layers learn slower (Howard and Ruder 2018, arXiv:1801.06146), the table of words not at all, and what comes out
+is averaged with where it began (Wortsman et al. 2022, arXiv:2109.01903), as much as the judge allows.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tolman.curriculum import Curriculum
+from tolman.errors import ModelError
+from tolman.judge import Exam, Pool
+from tolman.models.fresh import Drawer
+from tolman.models.learning_transformer import Frame, LearningTransformer, Transformer
+from tolman.models.transformer import TransformerEncoder
+from tolman.models.tree import map_tensors, named_tensors
+from tolman.models.trunk import PackedTrunk
+from tolman.optimization import Group, Optimizers
+from tolman.progress import Progress
+from tolman.recipe import Adaptation
+from tolman.training import Run, Schedule, train
+from tolman.tuning import Choice, best_weight
+
+SHARES = (0.0, 0.5, 1.0)
+USUAL_SHARE = 0.5
+_ENDLESS = 10**9  # steps
+_LEAST_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What came of it.
+
+    Attributes:
+        start, end: the model before and after, in float32.
+        run: what training did.
+    """
+
+    start: Transformer
+    end: Transformer
+    run: Run
+
+    def between(self, share: float) -> Transformer:
+        """`share` of the way from the start to the end."""
+        ends = dict(named_tensors(self.end))
+        return map_tensors(self.start, lambda _owner, name, tensor: torch.lerp(tensor, ends[name], share))
+
+
+def adapt_transformer(
+    exam: Exam,
+    base: TransformerEncoder,
+    objectives: Mapping[str, float],
+    recipe: Adaptation,
+    *,
+    seconds: float,
+    steps: int | None,
+    seed: int,
+    corpus: str,
+    checkpoint: Path | None,
+    progress: Progress,
+) -> Adapted:
+    """Learn from the documents of `exam`, beginning with `base`.
+
+    Args:
+        exam: documents as a learner may see them.
+        base: made of blocks that the lean trunk runs.
+        objectives: name to weight.
+        recipe: every number.
+        seconds: of wall clock, for everything here.
+        steps: at most; by the clock alone when None.
+        seed: of every draw.
+        corpus: fingerprint of the documents.
+        checkpoint: folder that a killed run is resumed from.
+        progress: told what goes on.
+
+    Raises:
+        ModelError: `base` is of another architecture.
+    """
+    started = time.monotonic()
+    trunk = base.checkpoint.trunk
+    if not isinstance(trunk, PackedTrunk):
+        raise ModelError("this model is of an architecture that isn't learned on here; take it with --objectives none")
+    progress.start("tokens", None)
+    mask = base.checkpoint.tokenizer.token_to_id(recipe.mask)
+    frame = Frame(tuple(base.before), tuple(base.after), mask)
+    curriculum = Curriculum.prepare(exam, base.checkpoint.tokenizer, frame)
+    start = _start(trunk, base, objectives, seed)
+    learner = LearningTransformer(start, frame, base.precision, longest=recipe.longest).to(base.device)
+    run = train(
+        learner,
+        curriculum.objectives(objectives, recipe),
+        Schedule(steps or _ENDLESS, max(seconds - (time.monotonic() - started), _LEAST_SECONDS)),
+        Optimizers(grouped(learner, recipe), clip=1.0),
+        seed=seed,
+        checkpoint=checkpoint,
+        recipe=recipe.fingerprint(corpus, base.fingerprint, seed, seconds, steps, dict(objectives)),
+        progress=progress,
+    )
+    with torch.no_grad():
+        return Adapted(start, learner.cpu().now(precise=True), run)
+
+
+def _start(trunk: PackedTrunk, base: TransformerEncoder, objectives: Mapping[str, float], seed: int) -> Transformer:
+    vocabulary, width = trunk.embeddings.words_VH.shape
+    guesses = bool(set(objectives) - {"contrastive"})
+    language = Drawer(seed, width).language(vocabulary, trunk.activation) if guesses else None
+    return Transformer(trunk, base.checkpoint.head, language)
+
+
+def grouped(learner: LearningTransformer, recipe: Adaptation) -> list[Group]:
+    """One group a layer, the table of words and of positions left as they are."""
+    layers: dict[int, list[nn.Parameter]] = {}
+    depth = len(learner.start.trunk.blocks)
+    for name, parameter in learner.named_parameters():
+        if "embeddings" in name:
+            parameter.requires_grad_(False)
+            continue
+        parts = name.split("/")
+        layer = int(parts[parts.index("blocks") + 1]) if "blocks" in parts else depth
+        layers.setdefault(layer, []).append(parameter)
+    return [
+        Group(parameters, recipe.rate * recipe.layer_decay ** (depth - layer), recipe.decay)
+        for layer, parameters in sorted(layers.items())
+    ]
+
+
+def choose_share(adapted: Adapted, base: TransformerEncoder, pool: Pool | None) -> tuple[Choice, dict[float, float]]:
+    """How far to go from the start to the end, and the nDCG@10 of every share that was tried.
+
+    Half of the way, unless the judge says otherwise: it keeps most of the gain and loses little of what the model knew.
+    The start itself where that is better; half of the way where there are no questions.
+    """
+    if pool is None:
+        return Choice(USUAL_SHARE, {}), {}
+    grades, ndcg = {}, {}
+    for share in SHARES:
+        encoder = TransformerEncoder(replace(base.checkpoint, trunk=adapted.between(share).trunk), base.folder)
+        cosines_QN = pool.cosines(encoder)
+        grades[share], ndcg[share] = pool.grade_scores(cosines_QN), pool.ndcg(cosines_QN)
+    return best_weight(grades, default=USUAL_SHARE), ndcg
