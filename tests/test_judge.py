@@ -119,15 +119,15 @@ def pool_of(questions, documents):
 
 def test_grades_fall_with_the_logarithm_of_the_place():
     scores = np.tile(-np.arange(200.0, dtype=np.float32), (3, 1))  # right answers at places 0, 1, 2
-    expected = [1 - np.log1p(place / 5) / np.log1p(14) for place in (0, 1, 2)]
+    expected = [1 - np.log1p(place / 10) / np.log1p(10) for place in (0, 1, 2)]
     np.testing.assert_allclose(pool_of(3, 200).grade_scores(scores), expected, rtol=1e-6)
-    np.testing.assert_allclose(pool_of(3, 200).grade_scores(-scores), 0, atol=1e-6)  # beyond the seventieth
+    np.testing.assert_allclose(pool_of(3, 200).grade_scores(-scores), 0, atol=1e-6)  # beyond the hundredth
 
 
 def test_places_count_in_the_whole_corpus():
     scores = np.tile(-np.arange(200.0, dtype=np.float32), (3, 1))
     part = replace(pool_of(3, 200), documents=2_000)
-    expected = [1 - np.log1p(place / 5) / np.log1p(14) for place in (0, 10, 20)]
+    expected = [1 - np.log1p(place / 10) / np.log1p(10) for place in (0, 10, 20)]
     np.testing.assert_allclose(part.grade_scores(scores), expected, rtol=1e-6)
 
 
