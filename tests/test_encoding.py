@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from copy import copy
 from itertools import count
 
@@ -273,6 +274,36 @@ def test_an_output_that_can_not_be_written(encoder, source, tmp_path):
     with pytest.raises(StorageError, match=r"can't (write|make)"):
         encode_file(encoder, source, source / "such" / "out.npy")
     assert tree(tmp_path) == before
+
+
+def test_the_source_is_never_written_over(encoder, source, tmp_path):
+    np.save(tmp_path / "other.npy", np.zeros(3))
+    (tmp_path / "link.txt").symlink_to(tmp_path / "other.npy")
+    (tmp_path / "link.npy").symlink_to(source)
+    (tmp_path / "same.npy").hardlink_to(source)
+    before = tree(tmp_path)
+    for read, out in ((source, "texts.txt"), (source, "link.npy"), (source, "same.npy")):
+        with pytest.raises(StorageError, match="it is the source itself; name another file"):
+            encode_file(encoder, read, tmp_path / out)
+    with pytest.raises(StorageError, match="it is the source itself"):
+        encode_file(encoder, tmp_path / "link.txt", tmp_path / "other.npy")
+    assert tree(tmp_path) == before
+
+
+def test_only_an_array_is_replaced(encoder, source, tmp_path):
+    for name in ("letters.md", "empty", "busy.npy.partial"):
+        (tmp_path / name).write_text("" if name == "empty" else "what somebody wrote")
+    before = tree(tmp_path)
+    for out in ("letters.md", "empty", "busy.npy"):
+        with pytest.raises(StorageError, match=r"it is there and no (\.npy array; name another file|work of Tolman's)"):
+            encode_file(encoder, source, tmp_path / out)
+        assert tree(tmp_path) == before
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StorageError, match=r"no \.npy array"):
+        encode_file(encoder, source, tmp_path / "pipe")
+    np.save(tmp_path / "old.npy", np.zeros(3))
+    encode_file(encoder, source, tmp_path / "old.npy")
+    assert np.load(tmp_path / "old.npy").shape == (20, encoder.dim)
 
 
 def test_folders_above_the_output_are_made_and_go_again_after_an_error(encoder, source, tmp_path):

@@ -112,7 +112,8 @@ def encode_file(
         encoder: of D dimensions.
         source: .txt with one text a line, .jsonl with "text" (and "title"), .csv, .tsv or .parquet; each also .gz.
             Encodings and limits are those of `read_corpus`; but nothing is cleaned, merged or left out.
-        out: the array to write. Folders above it that aren't there are made.
+        out: the array to write. Folders above it that aren't there are made. An array that is there is replaced;
+            any other file, and the source under whatever name, is refused.
         role: whether the texts are documents or queries.
         progress: is told of every text that is done.
         text, title: columns of the source; of a table, those not named are guessed.
@@ -122,12 +123,13 @@ def encode_file(
 
     Raises:
         SourceError: the source can't be read, or a line of it; nothing is written.
-        StorageError: the disk refuses.
+        StorageError: the disk refuses, or what is at `out` isn't to be written over.
         TolmanError: there is no such role.
     """
     progress = progress or Silent()
     require_texts([], role)
     source, out = Path(source), Path(out)
+    _require_replaceable(out, source)
     notes: list[str] = []
     rows, digest = _survey(read_texts(source, notes, text=text, title=title))
     if not rows:
@@ -215,6 +217,39 @@ def _survey(texts: Iterable[str]) -> tuple[int, str]:
 # An array that grows on disk
 
 
+def _require_replaceable(out: Path, source: Path) -> None:
+    """Refuse to write over anything but an array, and over the source above all.
+
+    Raises:
+        StorageError: says which file, and what to do.
+    """
+    try:
+        if out.is_dir():
+            raise StorageError(f"can't write {out}: it is a folder")
+        if out.exists() and source.exists() and out.samefile(source):
+            raise StorageError(f"can't write {out}: it is the source itself; name another file for the vectors")
+        if out.exists() and not _is_array(out):
+            raise StorageError(f"can't write {out}: it is there and no .npy array; name another file, or move it away")
+        partial = _partial(out)
+        if partial.exists() and not (_is_array(partial) or partial.stat().st_size == 0):
+            raise StorageError(f"can't write {partial}: it is there and no work of Tolman's; move it away")
+    except OSError as error:
+        raise StorageError(f"can't write {out}: {error.strerror or error}") from error
+
+
+def _is_array(file: Path) -> bool:
+    """Whether it is a .npy file, by what it begins with."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX
+
+
+def _partial(out: Path) -> Path:
+    """Where the array lies while it grows."""
+    return out.with_name(f"{out.name}.partial")
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """What must be the same for a run to go on where another one stopped."""
@@ -241,10 +276,8 @@ class _GrowingArray:
     """
 
     def __init__(self, out: Path, run: _Run) -> None:
-        if out.is_dir():
-            raise StorageError(f"can't write {out}: it is a folder")
         self._out, self._run, self._header = out, run, run.header()
-        self._array = out.with_name(f"{out.name}.partial")
+        self._array = _partial(out)
         self._journal = out.with_name(f"{out.name}.partial.json")
         self.done = self._rows_kept()
 
