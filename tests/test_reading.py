@@ -107,6 +107,43 @@ def test_cells_that_spell_numbers_are_numbers_and_odd_ones_are_names(tmp_path: P
     assert corpus[1].metadata == {"zip": "99999", "n": -2, "f": 3.0, "b": False, "e": None}
 
 
+def nameless_sources(folder: Path) -> dict[str, object]:
+    rows = [{"": f"row {n}", "text": f"some text {n}", "n": n} for n in range(3)]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "a.parquet")
+    (folder / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return {"parquet": folder / "a.parquet", "jsonl": folder / "a.jsonl", "mappings": rows}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "mappings"])
+def test_a_column_without_a_name_plays_no_role(kind: str, tmp_path: Path) -> None:
+    corpus = read_corpus(nameless_sources(tmp_path)[kind])  # type: ignore[arg-type]
+    assert corpus.report.columns == {"text": "text"}
+    first = corpus[0]
+    assert (first.text, first.title, first.label, first.duplicate_ids) == ("some text 0", "", None, ())
+    assert first.metadata == {"column": "row 0", "n": 0}
+    assert not first.id.startswith("row")
+    assert any("column '' is called 'column' here" in note for note in corpus.report.notes)
+
+
+def test_a_column_without_a_name_is_not_guessed_for_the_text() -> None:
+    with pytest.raises(SourceError, match="no column of text: there are one without a name, n"):
+        read_corpus([{"": f"a long text {n}", "n": n} for n in range(3)])
+    assert read_corpus([{"": "a long text", "n": 1}], text="")[0].text == "a long text"
+
+
+def test_names_of_columns_that_are_no_texts() -> None:
+    assert read_corpus([{"text": "some text", 1: "one", None: "none"}])[0].metadata == {"1": "one", "None": "none"}
+
+
+def test_a_guess_of_very_short_texts_is_doubted() -> None:
+    codes = [{"hexcode": f"1F60{n}", "names": {"en": ["grinning face"]}, "n": n} for n in range(9)]
+    doubt = "but the texts are very short: is this the right column? Name another with --text COLUMN"
+    assert f"text is column 'hexcode' (guessed), {doubt}" in read_corpus(codes).report.notes
+    for unquestioned in ([{"body": "two words"}, {"body": "two"}, {"body": "more words"}], [{"body": "表情包大全"}]):
+        assert "text is column 'body' (guessed)" in read_corpus(unquestioned).report.notes
+    assert not any("short" in note for note in read_corpus(codes, text="hexcode").report.notes)
+
+
 def test_quotes_in_a_tsv_without_quoting_are_letters(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text('text\tlabel\n"Open but never closed\tone\nplain\ttwo\n')

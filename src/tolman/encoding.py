@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tolman.corpus.passages import split_passages
 from tolman.corpus.texts import read_texts
+from tolman.counting import counted
 from tolman.errors import SourceError, StorageError
 from tolman.models.encoder import Encoder, Floats, Role, require_texts
 from tolman.progress import Progress, Silent
@@ -110,13 +111,14 @@ def encode_file(
 
     Args:
         encoder: of D dimensions.
-        source: .txt with one text a line, .jsonl with "text" (and "title"), .csv, .tsv or .parquet; each also .gz.
-            Encodings and limits are those of `read_corpus`; but nothing is cleaned, merged or left out.
+        source: .txt with one text a line, .jsonl, .csv, .tsv or .parquet; each also .gz. Encodings, limits and guessed
+            columns are those of `read_corpus`; but nothing is cleaned, merged or left out: a row without a text gets
+            the vector of the empty text.
         out: the array to write. Folders above it that aren't there are made. An array that is there is replaced;
             any other file, and the source under whatever name, is refused.
         role: whether the texts are documents or queries.
         progress: is told of every text that is done.
-        text, title: columns of the source; of a table, those not named are guessed.
+        text, title: columns of the source; those not named are guessed.
 
     Returns:
         (N, D).
@@ -131,9 +133,11 @@ def encode_file(
     source, out = Path(source), Path(out)
     _require_replaceable(out, source)
     notes: list[str] = []
-    rows, digest = _survey(read_texts(source, notes, text=text, title=title))
+    rows, empty, digest = _survey(read_texts(source, notes, text=text, title=title))
     if not rows:
         raise SourceError(f"{source} holds no texts")
+    if empty:
+        notes.append(f"{empty:,} of {counted(rows, 'text')} {'is' if empty == 1 else 'are'} empty: encoded as such")
     for note in notes:
         progress.say(note)
     run = _Run(input=digest, encoder=encoder.fingerprint, role=role, rows=rows, dim=encoder.dim)
@@ -205,13 +209,17 @@ def _windowed(texts: Iterable[str]) -> Iterator[list[str]]:
         yield window
 
 
-def _survey(texts: Iterable[str]) -> tuple[int, str]:
-    """How many texts a file holds, and the sha256 of them; every line is read, so that a bad one is found at once."""
-    rows, digest = 0, sha256()
+def _survey(texts: Iterable[str]) -> tuple[int, int, str]:
+    """How many texts a file holds, how many of them are empty, and the sha256 of them all.
+
+    Every line is read, so that a bad one is found at once.
+    """
+    rows, empty, digest = 0, 0, sha256()
     for text in texts:
         rows += 1
+        empty += not text.strip()
         digest.update(f"{len(text)} {text}".encode("utf-8", "surrogatepass"))
-    return rows, digest.hexdigest()
+    return rows, empty, digest.hexdigest()
 
 
 # An array that grows on disk

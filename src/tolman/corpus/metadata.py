@@ -25,7 +25,8 @@ _TRUTH = {"true": True, "false": False}
 
 def free_name(name: str, taken: frozenset[str] = frozenset()) -> str:
     """`name` for a metadata column: an underscore behind what Tolman or another column uses, none in front, no dots."""
-    name = drop_surrogates(str(name)).replace(".", "_").lstrip("_") or "column"
+    name = drop_surrogates(str(name)).replace(".", "_").lstrip("_")
+    name = name if name.strip() else "column"
     while name in RESERVED or name in taken:
         name += "_"
     return name

@@ -141,7 +141,7 @@ class _MetadataNames:
 
 def _batch(rows: Rows, roles: Mapping[str, str], names: _MetadataNames, spelled: bool) -> Batch:
     def values(role: str) -> list[Any] | None:
-        column = rows.columns.get(roles.get(role, ""))
+        column = rows.columns.get(roles[role]) if role in roles else None
         return column.to_pylist() if isinstance(column, pa.Array) else None if column is None else list(column)
 
     return Batch(

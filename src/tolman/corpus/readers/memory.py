@@ -178,7 +178,8 @@ def _texts(items: Iterator[str | None]) -> Source:
 
 
 def _mappings(items: Iterator[Mapping[str, Any]]) -> Source:
-    rows = ((number, row, _size(row)) for number, row in enumerate(items, 1))
+    named = ({str(key): value for key, value in row.items()} for row in items)
+    rows = ((number, row, _size(row)) for number, row in enumerate(named, 1))
     return Source("the list of mappings", by_column(rows), "item", ragged=True)
 
 
