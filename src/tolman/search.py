@@ -26,7 +26,7 @@ from tolman.corpus.passages import words
 from tolman.errors import QueryError, SpaceError
 from tolman.models.encoder import Floats
 from tolman.ranking import HybridRanking
-from tolman.snippets import Span, best_spans
+from tolman.snippets import Span, best_spans, excerpt
 from tolman.space.store import PASSAGES, SPANS
 
 if TYPE_CHECKING:
@@ -53,8 +53,9 @@ class Hit:
         cosine: of query and document, or of query and the nearest passage of a long document.
         confidence: probability that it is relevant; None where the space wasn't calibrated.
         title: "" where there is none.
-        snippet: the sentences of the text that match best; "" if none were asked for.
-        snippet_span: (start, end) of the snippet in characters of the text.
+        snippet: the sentences of the text that match best, or words of a long one, with an ellipsis at each end that
+            lies inside a sentence; "" if none were asked for.
+        snippet_span: (start, end) of the snippet in characters of the text, ellipses left out.
     """
 
     id: str
@@ -276,7 +277,7 @@ def _result(
             cosine=float(ranking.cosines_M[place]),
             confidence=confidences_K[place],
             title=row.get("title") or "",
-            snippet=row["text"][slice(*span)] if "text" in row else "",
+            snippet=excerpt(row["text"], span) if "text" in row else "",
             snippet_span=span,
         )
         for place, (row, span) in enumerate(zip(rows, spans, strict=True))

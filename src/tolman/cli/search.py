@@ -102,7 +102,7 @@ def print_result(result: "SearchResult") -> None:
         name, title = shown(hit.id), shown(hit.title)
         name = f"{click.style(title, bold=True)}  [{name}]" if title else click.style(name, bold=True)
         click.echo(f"{rank:3d}  {hit.score:.3f}  {_confidence(hit)}  {name}")
-        for line in textwrap.wrap(" ".join(hit.snippet.split()), width - 5, max_lines=2, placeholder=" ..."):
+        for line in textwrap.wrap(" ".join(hit.snippet.split()), width - 5, max_lines=2, placeholder=" …"):
             click.echo(f"     {shown(line)}")
 
 
