@@ -13,6 +13,12 @@ from tolman import open_space
 KEYS = {"id", "score", "cosine", "confidence", "title", "snippet", "snippet_span"}
 
 
+def test_a_filter_by_a_column_that_became_the_label_is_told_so(cli: Cli, tickets_space: Path) -> None:
+    outcome = cli("search", tickets_space, "refund", "--where", "topic = 'refund'")
+    assert (outcome.code, outcome.stdout) == (1, "")
+    assert "topic is called label here" in outcome.stderr
+
+
 def test_json_is_one_document(cli: Cli, tickets_space: Path) -> None:
     outcome = cli("search", tickets_space, "money back for a returned lamp", "-k", 4, "--json")
     found = json.loads(outcome.stdout)

@@ -10,7 +10,7 @@ from tolman.space.description import FORMAT, CorpusRecord, EncoderRecord, Search
 FULL = SpaceDescription(
     created="2026-01-02T03:04:05+00:00",
     encoder=EncoderRecord("static", "ab" * 32, 64, {"model.safetensors": "cd" * 32}),
-    corpus=CorpusRecord("ef" * 32, "tickets.csv", 12, "English"),
+    corpus=CorpusRecord("ef" * 32, "tickets.csv", 12, "English", {"text": "body"}),
     search=SearchSettings(0.25, {"threshold": 0.5}, "scan"),
     recipe={"objectives": ["contrastive"]},
     quality={"ndcg@10": 0.5},

@@ -107,6 +107,17 @@ def test_cells_that_spell_numbers_are_numbers_and_odd_ones_are_names(tmp_path: P
     assert corpus[1].metadata == {"zip": "99999", "n": -2, "f": 3.0, "b": False, "e": None}
 
 
+def test_only_names_that_are_taken_or_reserved_are_changed() -> None:
+    row = {"text": "a text", "label": "a", "score": 1, "confidence": 2, "topic": "b", "x": 3, "vector": 4, "_score": 5}
+    corpus = read_corpus([row])
+    assert corpus[0].metadata == {"score": 1, "confidence": 2, "topic_": "b", "x_": 3, "vector_": 4, "score_": 5}
+    assert {note.partition(":")[2] for note in corpus.report.notes if "is called" in note} == {
+        " that name is reserved for later",
+        " Tolman has a column of that name",
+        " it can be searched by that name",
+    }
+
+
 def nameless_sources(folder: Path) -> dict[str, object]:
     rows = [{"": f"row {n}", "text": f"some text {n}", "n": n} for n in range(3)]
     pq.write_table(pa.Table.from_pylist(rows), folder / "a.parquet")

@@ -16,10 +16,9 @@ import pyarrow.compute as pc
 
 from tolman.corpus.cleaning import drop_surrogates
 
-# Names that Tolman gives to columns of its own.
-RESERVED = frozenset(
-    "id title text label duplicate_ids vector fulltext passage_spans passage_vectors score confidence topic x y".split()
-)
+# Names that Tolman gives to columns of its own, and those it will give (docs/format.md): a map's places, topics.
+OWN = frozenset("id title text label duplicate_ids vector fulltext passage_spans passage_vectors".split())
+KEPT_FREE = frozenset("topic x y".split())
 _TRUTH = {"true": True, "false": False}
 
 
@@ -27,7 +26,7 @@ def free_name(name: str, taken: frozenset[str] = frozenset()) -> str:
     """`name` for a metadata column: an underscore behind what Tolman or another column uses, none in front, no dots."""
     name = drop_surrogates(str(name)).replace(".", "_").lstrip("_")
     name = name if name.strip() else "column"
-    while name in RESERVED or name in taken:
+    while name in OWN or name in KEPT_FREE or name in taken:
         name += "_"
     return name
 

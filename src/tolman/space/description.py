@@ -44,12 +44,14 @@ class CorpusRecord:
         source: its name, as it was given.
         documents: how many.
         language: whose stop words and stems the full-text index uses; None: neither.
+        columns: which column of the source became "text", "title", "id", "label".
     """
 
     fingerprint: str = ""
     source: str = ""
     documents: int = 0
     language: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

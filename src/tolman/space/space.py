@@ -96,7 +96,8 @@ class LatentSpace:
         description = SpaceDescription.read(path)
         if encoder is not None:
             _require_same(f"the encoder given for {path}", description, encoder.fingerprint)
-        return cls(path, description, DocumentStore(path / DOCUMENTS, version=version), encoder)
+        called = {column: role for role, column in description.corpus.columns.items()}
+        return cls(path, description, DocumentStore(path / DOCUMENTS, version=version, called=called), encoder)
 
     @classmethod
     def create(
@@ -150,12 +151,13 @@ class LatentSpace:
         store.index_fulltext(language)
         store.forget(timedelta(0))
         encoder.save(folder / ENCODER)
-        source = str(getattr(corpus.report, "source", ""))
         description = replace(
             description,
             created=now(),
             encoder=EncoderRecord(encoder.family, encoder.fingerprint, encoder.dim, digests(folder / ENCODER)),
-            corpus=CorpusRecord(corpus.fingerprint, source, len(corpus), language),
+            corpus=CorpusRecord(
+                corpus.fingerprint, corpus.report.source, len(corpus), language, dict(corpus.report.columns)
+            ),
         )
         description.write(folder)
         progress.start("dense index")

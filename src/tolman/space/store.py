@@ -13,7 +13,7 @@ import hashlib
 import json
 import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -96,13 +96,18 @@ class DocumentStore:
     meanwhile. A store opened at an earlier version can only be read.
     """
 
-    def __init__(self, path: Path, *, version: int | None = None) -> None:
+    def __init__(self, path: Path, *, version: int | None = None, called: Mapping[str, str] | None = None) -> None:
         """Open the dataset in `path`, at its newest version or at `version`.
+
+        Args:
+            path: of the dataset.
+            version: None: the newest.
+            called: name in the source -> column, where they differ; for messages about filters.
 
         Raises:
             SpaceError: no dataset there, a damaged one, or no such version.
         """
-        self._path = path
+        self._path, self._called = path, called or {}
         self._pinned = version is not None
         number = None if version is None else _whole(version)
         if not (path / "_versions").is_dir():
@@ -327,7 +332,7 @@ class DocumentStore:
                 if where is None or not _is_about_the_filter(error):
                     raise
                 columns = ("id", "title", "text", "label", *self.metadata_columns)
-                raise QueryError(explain_refusal(where, _without_source(error), columns)) from None
+                raise QueryError(explain_refusal(where, _without_source(error), columns, self._called)) from None
 
 
 def _whole(version: object) -> int:
@@ -368,7 +373,8 @@ def _lance_errors(doing: str) -> Iterator[None]:
 def _is_about_the_filter(error: ValueError) -> bool:
     """Rather than about what was read, which Lance reports as a ValueError, too."""
     said = str(error)
-    return said.startswith(("Invalid user input", "Not supported")) or "applying filter expression" in said
+    asked = ("applying filter expression", "Cannot access field")
+    return said.startswith(("Invalid user input", "Not supported")) or any(part in said for part in asked)
 
 
 def _first_line(error: Exception) -> str:
