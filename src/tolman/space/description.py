@@ -9,9 +9,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
+import numpy as np
+
+from tolman.confidence import Confidence
 from tolman.errors import SpaceError, StorageError
 
 FORMAT = 2
@@ -133,7 +136,7 @@ class SpaceDescription:
             raise SpaceError(f"{space} is not a space: it has no {FILE}") from None
         except OSError as error:
             raise SpaceError(f"can't read {path}: {error.strerror}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SpaceError(f"{path} is damaged, it isn't whole JSON ({error}): restore it from a backup") from None
         return cls.from_json(stored, path)
 
@@ -152,9 +155,16 @@ class SpaceDescription:
             parts = {name: _typed(kind, stored[name]) for name, kind in _PARTS.items()}
             if version < 2:  # its confidence was fitted on other evidence: hits have none until it is learned again
                 parts["search"] = replace(parts["search"], confidence=None)
-            plain = {f.name: stored[f.name] for f in fields(cls) if f.name in stored and f.name not in _PARTS}
-            return cls(**plain | parts | {"parents": tuple(stored.get("parents", ()))})
-        except (KeyError, TypeError, ValueError) as error:
+            _check_files(parts["encoder"].files)
+            _check_confidence(parts["search"].confidence)
+            plain = {name: stored[name] for name in _PLAIN if name in stored}
+            for name, value in plain.items():
+                if not isinstance(value, _PLAIN[name]):
+                    raise TypeError(f"expected {_PLAIN[name].__name__} for {name}, got {value!r}")
+            return cls(format=version, **plain | parts | {"parents": tuple(plain.get("parents", ()))})
+        except KeyError as error:
+            raise SpaceError(f"{path} is damaged: it has no {error}; restore it from a backup") from None
+        except (TypeError, ValueError) as error:
             raise SpaceError(f"{path} is damaged: {error}; restore it from a backup") from None
 
 
@@ -171,7 +181,7 @@ def refuse_newer(space: Path) -> None:
     """
     try:
         stored = json.loads((space / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return
     version = stored.get("format") if isinstance(stored, dict) else None
     if isinstance(version, int):
@@ -184,6 +194,7 @@ def _refuse_newer(version: int, path: Path) -> None:
 
 
 _PARTS: dict[str, type] = {"encoder": EncoderRecord, "corpus": CorpusRecord, "search": SearchSettings}
+_PLAIN: dict[str, type] = {"created": str, "recipe": dict, "quality": dict, "cost": dict, "parents": list}
 
 
 def _typed(kind: type, stored: Any) -> Any:
@@ -200,6 +211,36 @@ def _typed(kind: type, stored: Any) -> Any:
         if not _is_finite(value):
             raise ValueError(f"expected finite numbers for {kind.__name__}.{name}, got {value!r}")
     return kind(**known)
+
+
+def _check_files(files: Mapping[str, Any]) -> None:
+    """Raise ValueError if a name leads out of the folder of the encoder, or a digest is none."""
+    for name, digest in files.items():
+        parts = PurePosixPath(name).parts
+        if not parts or parts[0] == "/" or ".." in parts or "\0" in name:
+            raise ValueError(f"expected names of files in encoder/ for EncoderRecord.files, got {name!r}")
+        if not isinstance(digest, str):
+            raise ValueError(f"expected a sha256 for EncoderRecord.files, got {digest!r}")
+
+
+def _check_confidence(stored: Mapping[str, Any] | None) -> None:
+    """Raise KeyError, TypeError or ValueError if it can't tell how sure a search is."""
+    if stored is None:
+        return
+    try:
+        confidences_M, _ = Confidence.from_json(stored).of_ranking(
+            np.ones(2), np.ones(2), 1.0, 1.0, words=1, documents=2
+        )
+    except KeyError as error:
+        raise KeyError(f"search.confidence.{error.args[0]}") from None
+    except (TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"search.confidence can't be used ({_first_line(error)})") from None
+    if confidences_M.shape != (2,) or not np.isfinite(confidences_M).all():
+        raise ValueError("search.confidence gives no probabilities")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _is_finite(value: Any) -> bool:
