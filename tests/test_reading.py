@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -116,6 +117,26 @@ def test_only_names_that_are_taken_or_reserved_are_changed() -> None:
         " Tolman has a column of that name",
         " it can be searched by that name",
     }
+
+
+def test_what_arrow_has_no_type_for_becomes_text() -> None:
+    frame = pd.DataFrame({"text": ["one", "two"], "c": [1 + 2j, 3], "d": pd.Series([None, {"a", 1}], dtype=object)})
+    assert [document.metadata["c"] for document in read_corpus(frame)] == ["(1+2j)", "(3+0j)"]
+    assert read_corpus(frame)[0].metadata["d"] is None
+    assert read_corpus([{"text": "one", "c": np.complex64(1)}])[0].metadata == {"c": "(1+0j)"}
+
+
+@pytest.mark.parametrize("kind", ["pandas", "pandas that spells alike", "arrow", "parquet"])
+def test_two_columns_of_one_name(kind: str, tmp_path: Path) -> None:
+    names = ["text", 1, "1"] if "alike" in kind else ["text", "1", "1"]
+    source = pd.DataFrame([["one", 1, 2], ["two", 3, 4]], columns=names)
+    if kind in ("arrow", "parquet"):
+        source = pa.table([["one", "two"], [1, 3], [2, 4]], names=names)
+    if kind == "parquet":
+        pq.write_table(source, tmp_path / "a.parquet")
+        source = tmp_path / "a.parquet"
+    with pytest.raises(SourceError, match="has two columns named '1': rename one"):
+        read_corpus(source)
 
 
 def nameless_sources(folder: Path) -> dict[str, object]:

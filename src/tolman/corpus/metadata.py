@@ -47,7 +47,7 @@ def typed(values: Sequence[Any] | pa.Array, *, parse: bool = False) -> pa.Array:
         return pa.array([None if v is None else drop_surrogates(v) for v in values], pa.string())
     try:
         found = pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):  # several types in one column
+    except (pa.ArrowException, OverflowError):  # several types in one column, or one that Arrow doesn't have
         return pa.array([as_text(value) for value in values], pa.string())
     return _from_arrow(found) if _simple(found.type) else pa.array([as_text(value) for value in values], pa.string())
 
