@@ -70,7 +70,7 @@ def test_a_failed_write_leaves_the_old_one(tmp_path: Path) -> None:
         (lambda _: f'{{"format": {FORMAT}}}', "it has no 'encoder'; restore"),
         (lambda text: text.replace('"recipe": {', '"recipe": 5, "mood": {'), "expected dict for recipe, got 5"),
         (lambda text: text.replace('"parents": [', '"parents": 5, "mood": ['), "expected list for parents, got 5"),
-        (lambda _: "[" * 100_000, "isn't whole JSON"),
+        (lambda _: "[" * 100_000, "nested too deep"),
     ],
 )
 def test_a_damaged_one_is_refused_in_one_line(tmp_path: Path, change: object, told: str) -> None:
@@ -106,8 +106,11 @@ def test_a_confidence_that_can_not_be_used_is_refused_at_opening(tmp_path: Path,
 
 
 def test_no_space_is_told_from_a_folder_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(SpaceError, match="no space at"):
-        SpaceDescription.read(tmp_path / "none.space")
+    with pytest.raises(SpaceError, match=r"no space at .* -o '\S+/my none\.space'`$"):
+        SpaceDescription.read(tmp_path / "my none.space")
+    (tmp_path / "tickets.csv").write_text("text\na\n")
+    with pytest.raises(SpaceError, match=r"tickets\.csv is a file, not a space: make one of it with `tolman learn`"):
+        SpaceDescription.read(tmp_path / "tickets.csv")
     with pytest.raises(SpaceError, match="is not a space"):
         SpaceDescription.read(tmp_path)
 

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from tolman.confidence import Confidence, nearness
 from tolman.corpus.cleaning import drop_surrogates
 from tolman.corpus.passages import words
+from tolman.counting import counted
 from tolman.errors import QueryError, SpaceError
 from tolman.models.encoder import Floats
 from tolman.ranking import HybridRanking
@@ -141,7 +143,7 @@ def search(
         SpaceError: the space is damaged.
     """
     if not len(space):
-        raise QueryError(f"{space.path} has no documents: add some with `tolman add {space.path} SOURCE`")
+        raise QueryError(f"{space.path} has no documents: add some with `tolman add {quote(str(space.path))} SOURCE`")
     k = min(HITS, len(space)) if k is None else _whole(k)
     _check(space, queries, k, mode)
     if not queries:
@@ -190,7 +192,8 @@ def _check(space: "LatentSpace", queries: Sequence[str], k: int, mode: Mode) -> 
     if k < 1:
         raise QueryError(f"expected at least 1 hit, got k = {k}")
     if k > len(space):
-        raise QueryError(f"k = {k:,} is more than the {len(space):,} documents of {space.path}: ask for fewer")
+        held = counted(len(space), "document")
+        raise QueryError(f"k = {k:,} is more than the {held} of {space.path}: ask for fewer")
 
 
 def _whole(k: object) -> int:

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Any, Self
 
 import numpy as np
 
 from tolman.confidence import Confidence
-from tolman.errors import SpaceError, StorageError
+from tolman.errors import ModelError, SpaceError, StorageError
 
 FORMAT = 2
 FILE = "space.json"
@@ -129,14 +130,18 @@ class SpaceDescription:
         """
         path = space / FILE
         if not space.exists():
-            raise SpaceError(f"no space at {space}: make one with `tolman learn SOURCE -o {space}`")
+            raise SpaceError(f"no space at {space}: make one with `tolman learn SOURCE -o {quote(str(space))}`")
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise SpaceError(f"{space} is not a space: it has no {FILE}") from None
+        except NotADirectoryError:
+            raise SpaceError(f"{space} is a file, not a space: make one of it with `tolman learn`") from None
+        except RecursionError:
+            raise SpaceError(f"{path} is damaged, its values are nested too deep: restore it from a backup") from None
         except OSError as error:
             raise SpaceError(f"can't read {path}: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise SpaceError(f"{path} is damaged, it isn't whole JSON ({error}): restore it from a backup") from None
         return cls.from_json(stored, path)
 
@@ -166,6 +171,29 @@ class SpaceDescription:
             raise SpaceError(f"{path} is damaged: it has no {error}; restore it from a backup") from None
         except (TypeError, ValueError) as error:
             raise SpaceError(f"{path} is damaged: {error}; restore it from a backup") from None
+
+
+def space_path(path: object) -> Path:
+    """`path` of a space, to be opened or made.
+
+    Raises:
+        SpaceError: it is no path, or an empty one.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise SpaceError(f"expected the path of a space, got {path!r}")
+    if not os.fspath(path):
+        raise SpaceError("expected the path of a space, got an empty one")
+    return Path(path)
+
+
+def refuse_as_model(base: str | None) -> None:
+    """Refuse the folder of a space where a model is meant.
+
+    Raises:
+        ModelError: says where in there the model is.
+    """
+    if base is not None and is_space(Path(base).expanduser()):
+        raise ModelError(f"{base} is a space, expected a model: give its encoder, {Path(base) / 'encoder'}")
 
 
 def is_space(path: Path) -> bool:
