@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     help="By meaning and words, by meaning, by words.",
 )
 @click.option("--where", metavar="SQL", help="Only documents whose metadata fulfils this.")
-@click.option("--queries", metavar="FILE", type=PATH, help="A .jsonl of `_id` and `text`, - for stdin: answer each.")
+@click.option(
+    "--queries",
+    metavar="FILE",
+    type=PATH,
+    help="A .jsonl of `_id` (else: 1, 2, ...) and `text`, - for stdin: answer each.",
+)
 @click.option("--version", metavar="N", type=int, help="Search an earlier version (see tolman info).")
 @json_option
 def search(
