@@ -8,7 +8,7 @@ import click
 from tolman.cli.parameters import json_option, space_argument
 from tolman.cli.printing import print_columns, print_json
 from tolman.counting import counted
-from tolman.errors import SpaceError, TolmanError
+from tolman.errors import TolmanError
 
 if TYPE_CHECKING:
     from tolman.space.space import LatentSpace
@@ -31,32 +31,29 @@ def info(space: Path, *, json: bool) -> None:
 
     opened = open_space(space)
     damaged = damage(opened)
-    if json:
-        print_json(as_json(opened, damaged))
-    else:
-        print_info(opened, damaged)
+    print_json(as_json(opened, damaged)) if json else print_info(opened, damaged)
     if damaged:
-        raise SpaceError(damaged)
+        raise damaged
 
 
-def as_json(space: "LatentSpace", damaged: str | None) -> dict[str, Any]:
+def as_json(space: "LatentSpace", damaged: TolmanError | None) -> dict[str, Any]:
     """What space.json says, and what is true now: path, documents, versions, damage."""
     versions = [{"version": v.version, "when": v.when, "documents": v.documents} for v in space.versions()]
     now: dict[str, Any] = {"path": str(space.path), "documents": len(space), "dim": space.dim, "version": space.version}
-    now["damage"] = damaged
+    now["damage"] = str(damaged) if damaged else None
     return {**now, **space.description.to_json(), "versions": versions}
 
 
-def damage(space: "LatentSpace") -> str | None:
+def damage(space: "LatentSpace") -> TolmanError | None:
     """What keeps its encoder from being used; None: nothing."""
     try:
         space.verify()
     except TolmanError as error:
-        return str(error)
+        return error
     return None
 
 
-def print_info(space: "LatentSpace", damaged: str | None) -> None:
+def print_info(space: "LatentSpace", damaged: TolmanError | None) -> None:
     """The same for people."""
     from tolman.card import show_cost, show_quality
     from tolman.cost import Cost
@@ -71,7 +68,7 @@ def print_info(space: "LatentSpace", damaged: str | None) -> None:
         *(show_cost(Cost.from_json(description.cost)).items() if description.cost else ()),
     ]
     if damaged:
-        rows.append(("damage", damaged))
+        rows.append(("damage", str(damaged)))
     print_columns(rows)
     click.echo("\nversion  documents  when")
     for version in space.versions():
