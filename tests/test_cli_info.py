@@ -69,7 +69,11 @@ def refused(cli: Cli, space: Path, folder: Path, told: str) -> None:
         assert (outcome.code, outcome.stdout) == (1, ""), verb
         assert told in outcome.stderr.splitlines()[-1]
     assert not list(folder.glob("o.npy*"))
-    assert told in json.loads(cli("info", space, "--json").stdout)["damage"]
+    outcome = cli("info", space, "--json")
+    assert told in json.loads(outcome.stdout)["damage"]
+    assert outcome.code == 1
     outcome = cli("info", space)
-    assert (outcome.code, outcome.stderr) == (0, "")
+    assert outcome.code == 1
     assert told in outcome.stdout
+    assert outcome.stderr.startswith("error: ")
+    assert told in outcome.stderr

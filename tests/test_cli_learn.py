@@ -1,5 +1,6 @@
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TICKETS, Cli
+from tiny import tiny_encoder
 
 from tolman.cli.learn import default_output
 from tolman.space.space import open_space
@@ -37,6 +39,57 @@ def test_progress_goes_to_stderr_and_the_result_to_stdout(cli: Cli, tmp_path: Pa
     assert "2 of 300 documents are exact duplicates: merged\n" in outcome.stderr
     assert (path / "space.json").exists()
     assert (path / "card.md").exists()
+
+
+def small(folder: Path) -> Path:
+    source = folder / "two.csv"
+    source.write_text("text\nwhere is my refund\nthe lamp is broken\n")
+    return source
+
+
+@pytest.mark.parametrize(
+    ("started", "told"),
+    [
+        ("on the path", "tolman"),
+        ("elsewhere", "{folder}/'other bin'/tolman"),
+        (".venv/bin/tolman", ".venv/bin/tolman"),
+        ("/x/tolman/__main__.py", f"{sys.executable} -m tolman"),
+    ],
+)
+def test_the_hint_is_what_can_be_typed(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: str, told: str
+) -> None:
+    for folder in ("bin", "other bin"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "tolman").touch(mode=0o755)
+    places = {"on the path": f"{tmp_path}/bin/tolman", "elsewhere": f"{tmp_path}/other bin/tolman"}
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin")
+    monkeypatch.setattr(sys, "argv", [places.get(started, started)])
+    outcome = cli("learn", small(tmp_path), "-o", tmp_path / "my $own.space", "--budget", "1")
+    assert outcome.code == 0, outcome.stderr
+    assert re.fullmatch(r"\S+/my \$own\.space: 2 documents, \d+ dimensions?\n", outcome.stdout)
+    typed = shlex.split(outcome.stderr.splitlines()[-1].partition("; try: ")[2])
+    program = shlex.split(told.format(folder=tmp_path))
+    assert typed == [*program, "search", f"{tmp_path}/my $own.space", "your question"]
+
+
+def test_one_dimension_is_one(cli: Cli, tmp_path: Path) -> None:
+    tiny_encoder(dim=1).save(tmp_path / "model")
+    outcome = cli("learn", small(tmp_path), "-o", tmp_path / "x.space", "--base", tmp_path / "model")
+    assert outcome.stdout == f"{tmp_path}/x.space: 2 documents, 1 dimension\n"
+    assert "static, 1 dimension, " in cli("info", tmp_path / "x.space").stdout
+    space = open_space(tmp_path / "x.space")
+    space.remove([space.table(["id"])["id"][0].as_py()])
+    assert repr(space).endswith(f"1 document, 1 dimension, version {space.version})")
+
+
+def test_an_empty_path_is_no_path(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (("learn", TICKETS, "-o", ""), ("search", "", "refund"), ("info", "")):
+        outcome = cli(*arguments)
+        assert (outcome.code, outcome.stdout) == (2, "")
+        assert "expected a path, got an empty one: the folder you are in is called '.'" in outcome.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Cli, tree
+from conftest import TICKETS, Cli, tree
 
 from tolman import open_space
 
 KEYS = {"id", "score", "cosine", "confidence", "title", "snippet", "snippet_span"}
+
+
+def test_a_filter_by_a_column_that_became_the_label_is_told_so(cli: Cli, tickets_space: Path) -> None:
+    outcome = cli("search", tickets_space, "refund", "--where", "topic = 'refund'")
+    assert (outcome.code, outcome.stdout) == (1, "")
+    assert "topic is called label here" in outcome.stderr
 
 
 def test_json_is_one_document(cli: Cli, tickets_space: Path) -> None:
@@ -39,6 +45,26 @@ def test_many_queries_are_json_lines_in_order(cli: Cli, tickets_space: Path, tmp
     assert [hit["id"] for hit in json.loads(lines[0])["hits"]] == [hit["id"] for hit in alone["hits"]]
     shown = cli("search", tickets_space, "--queries", queries, "-k", 2).stdout
     assert shown.index("b: refund") < shown.index("a: cracked on arrival")
+
+
+def test_queries_without_a_name_are_answered_by_number(cli: Cli, tickets_space: Path) -> None:
+    lines = cli("search", tickets_space, "--queries", "-", "--json", stdin='{"text": "refund"}\n{"text": "lamp"}\n')
+    assert [json.loads(line)["_id"] for line in lines.stdout.splitlines()] == ["1", "2"]
+
+
+def test_a_table_is_no_space(cli: Cli) -> None:
+    outcome = cli("search", TICKETS, "refund")
+    assert (outcome.code, outcome.stdout) == (1, "")
+    assert outcome.stderr == f"error: {TICKETS} is a file, not a space: make one of it with `tolman learn`\n"
+
+
+@pytest.mark.parametrize("version", ["99", "-1"])
+def test_a_version_that_there_is_not(cli: Cli, tickets_space: Path, version: str) -> None:
+    outcome = cli("search", tickets_space, "refund", "--version", version)
+    there = open_space(tickets_space).versions()
+    assert (outcome.code, outcome.stdout) == (1, "")
+    assert len(there) == 1
+    assert outcome.stderr == f"error: {tickets_space} has no version {version}: there is {there[0].version}\n"
 
 
 def test_queries_from_stdin_are_those_of_a_file(cli: Cli, tickets_space: Path, tmp_path: Path) -> None:

@@ -150,10 +150,10 @@ def test_metadata_is_typed_and_widened_only_where_it_must_be() -> None:
 
 def test_columns_with_names_of_ours_get_an_underscore() -> None:
     corpus = read_corpus(
-        [{"text": "a", "score": 1, "_secret": 2, "a.b": 3, "vector": 4, "vector_": 5}], text="text", label=None
+        [{"text": "a", "x": 1, "_secret": 2, "a.b": 3, "vector": 4, "vector_": 5}], text="text", label=None
     )
-    assert corpus.metadata_columns == ("score_", "secret", "a_b", "vector_", "vector__")
-    assert "column 'score' is called 'score_' here" in " ".join(corpus.report.notes)
+    assert corpus.metadata_columns == ("x_", "secret", "a_b", "vector_", "vector__")
+    assert "column 'x' is called 'x_' here" in " ".join(corpus.report.notes)
 
 
 def test_guesses_are_reported_and_said() -> None:

@@ -12,7 +12,10 @@ from tolman.cost import Cost, Meter, parse_budget
 from tolman.errors import BudgetError
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("5m", 300), ("2h", 7200), (" 1.5M ", 90), ("0.5s", 0.5)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("60s", 60), ("5m", 300), ("2h", 7200), (" 1.5M ", 90), ("0.5s", 0.5), ("20", 20), ("1.5", 1.5)],
+)
 def test_budgets(text: str, seconds: float) -> None:
     assert parse_budget(text) == seconds
 
@@ -23,10 +26,28 @@ def test_a_number_is_seconds(seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "0s", "abc", "", "-5s", "60", "60 s s", "nan", "inf", "1e3s", "9" * 400 + "h", "٣s5"]
+    "text",
+    [
+        "0",
+        "0s",
+        "abc",
+        "",
+        "-5s",
+        "-5",
+        "60 s s",
+        "60x",
+        "s",
+        "nan",
+        "inf",
+        "1e3s",
+        "9" * 400 + "h",
+        "٣s5",
+        True,
+        False,
+    ],
 )
-def test_no_budget(text: str) -> None:
-    with pytest.raises(BudgetError, match="like 60s, 5m or 2h; got"):
+def test_no_budget(text: str | bool) -> None:
+    with pytest.raises(BudgetError, match="above zero, like 60s, 5m or 2h, or in seconds; got"):
         parse_budget(text)
 
 

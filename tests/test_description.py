@@ -7,11 +7,18 @@ import pytest
 from tolman.errors import SpaceError
 from tolman.space.description import FORMAT, CorpusRecord, EncoderRecord, SearchSettings, SpaceDescription
 
+CONFIDENCE = {
+    "hit": {"weights": [2.0, 1.0, 0.5], "bias": -1.0},
+    "answer": {"weights": [3.0, 1.0], "bias": -2.0},
+    "threshold": 0.5,
+    "words": [1, 9],
+    "calibration_error": 0.02,
+}
 FULL = SpaceDescription(
     created="2026-01-02T03:04:05+00:00",
     encoder=EncoderRecord("static", "ab" * 32, 64, {"model.safetensors": "cd" * 32}),
-    corpus=CorpusRecord("ef" * 32, "tickets.csv", 12, "English"),
-    search=SearchSettings(0.25, {"threshold": 0.5}, "scan"),
+    corpus=CorpusRecord("ef" * 32, "tickets.csv", 12, "English", {"text": "body"}),
+    search=SearchSettings(0.25, CONFIDENCE, "scan"),
     recipe={"objectives": ["contrastive"]},
     quality={"ndcg@10": 0.5},
     cost={"wall_seconds": 1.5},
@@ -54,6 +61,16 @@ def test_a_failed_write_leaves_the_old_one(tmp_path: Path) -> None:
         (lambda text: text.replace('"lexical_weight": 0.25', '"lexical_weight": 1e999'), "lexical_weight, got inf"),
         (lambda text: text.replace('"lexical_weight": 0.25', '"lexical_weight": true'), "lexical_weight, got True"),
         (lambda text: text.replace('"threshold": 0.5', '"threshold": [1, {"a": NaN}]'), "finite .*confidence"),
+        (lambda text: text.replace("model.safetensors", "../../etc/passwd"), "files in encoder/ .*passwd"),
+        (lambda text: text.replace("model.safetensors", "/etc/passwd"), "files in encoder/ .*passwd"),
+        (lambda text: text.replace("model.safetensors", "sub/../../x"), "files in encoder/ .*x"),
+        (lambda text: text.replace("model.safetensors", ""), "files in encoder/"),
+        (lambda text: text.replace("model.safetensors", "a\\u0000b"), "files in encoder/"),
+        (lambda text: text.replace(f'"{"cd" * 32}"', "5"), "expected a sha256 .* got 5"),
+        (lambda _: f'{{"format": {FORMAT}}}', "it has no 'encoder'; restore"),
+        (lambda text: text.replace('"recipe": {', '"recipe": 5, "mood": {'), "expected dict for recipe, got 5"),
+        (lambda text: text.replace('"parents": [', '"parents": 5, "mood": ['), "expected list for parents, got 5"),
+        (lambda _: "[" * 100_000, "nested too deep"),
     ],
 )
 def test_a_damaged_one_is_refused_in_one_line(tmp_path: Path, change: object, told: str) -> None:
@@ -66,9 +83,34 @@ def test_a_damaged_one_is_refused_in_one_line(tmp_path: Path, change: object, to
     assert str(file) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        ({"hit": {"weights": [2.0, 1.0], "bias": -1.0}}, "search.confidence can't be used"),
+        ({"answer": {"weights": [3.0, 1.0, 1.0], "bias": -1.0}}, "search.confidence can't be used"),
+        ({"answer": {"weights": ["a", "b"], "bias": -1.0}}, "search.confidence can't be used"),
+        ({"hit": {"weights": [2.0, 1.0, 0.5], "bias": [[1.0], [1.0]]}}, "search.confidence gives no probabilities"),
+        ({"hit": {"weights": [2.0, 1.0, 0.5]}}, "it has no 'search.confidence.bias'"),
+        ({"hit": 5}, "search.confidence can't be used"),
+        ({"threshold": "x"}, "search.confidence can't be used"),
+        ({"words": [1]}, "search.confidence can't be used"),
+        ({"words": None}, "search.confidence can't be used"),
+    ],
+)
+def test_a_confidence_that_can_not_be_used_is_refused_at_opening(tmp_path: Path, odd: object, told: str) -> None:
+    replace(FULL, search=SearchSettings(confidence=CONFIDENCE | odd)).write(tmp_path)  # type: ignore[operator]
+    with pytest.raises(SpaceError, match=told) as caught:
+        SpaceDescription.read(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "is damaged: " in str(caught.value)
+
+
 def test_no_space_is_told_from_a_folder_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(SpaceError, match="no space at"):
-        SpaceDescription.read(tmp_path / "none.space")
+    with pytest.raises(SpaceError, match=r"no space at .* -o '\S+/my none\.space'`$"):
+        SpaceDescription.read(tmp_path / "my none.space")
+    (tmp_path / "tickets.csv").write_text("text\na\n")
+    with pytest.raises(SpaceError, match=r"tickets\.csv is a file, not a space: make one of it with `tolman learn`"):
+        SpaceDescription.read(tmp_path / "tickets.csv")
     with pytest.raises(SpaceError, match="is not a space"):
         SpaceDescription.read(tmp_path)
 

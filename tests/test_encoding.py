@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from copy import copy
 from itertools import count
 
@@ -12,6 +13,7 @@ from conftest import tree
 from tiny import tiny_encoder
 
 from tolman import encoding
+from tolman.corpus.reading import read_corpus
 from tolman.encoding import encode_documents, encode_file, passages_of
 from tolman.errors import SourceError, StorageError, TolmanError
 from tolman.models.blended import BlendedEncoder
@@ -151,6 +153,42 @@ def test_rows_of_a_table(encoder, tmp_path, name):
     assert said == ([] if columns else ["text is column 'body' (guessed)"])
 
 
+TEXTLESS = ["the mat", None, 5, "the cat"]
+FILES_WITH_TEXTLESS_ROWS = {
+    "null.jsonl": "".join(json.dumps({"n": n, "text": text}) + "\n" for n, text in enumerate(TEXTLESS)),
+    "missing.jsonl": '{"text": "the mat"}\n{"n": 1}\n\n{"text": 5}\n{"text": "the cat"}\n',
+    "question.jsonl": '{"question": "the mat"}\n{"question": null}\n{"question": 5}\n{"question": "the cat"}\n',
+    "rows.csv": "n,text\n0,the mat\n1,\n2,5\n3,the cat\n",
+    "rows.tsv": "n\ttext\n0\tthe mat\n1\n2\t5\n3\tthe cat\n",
+    "rows.parquet": pa.table({"text": ["the mat", None, "5", "the cat"]}),
+    "lines.txt": "the mat\n\n5\nthe cat\n",
+}
+
+
+@pytest.mark.parametrize("name", FILES_WITH_TEXTLESS_ROWS)
+def test_every_row_gives_a_vector_with_a_text_or_without(encoder, tmp_path, name):
+    content, said = FILES_WITH_TEXTLESS_ROWS[name], []
+    if isinstance(content, str):
+        (tmp_path / name).write_text(content)
+    else:
+        pq.write_table(content, tmp_path / name)
+    assert encode_file(encoder, tmp_path / name, tmp_path / "out.npy", progress=Listener(said)) == (4, encoder.dim)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "out.npy"), encoder.encode(["the mat", "", "5", "the cat"]), atol=1e-6
+    )
+    column = "question" if name == "question.jsonl" else "text"
+    guess = [f"text is column {column!r} (guessed)"] * (name != "lines.txt")
+    assert said == [*guess, "1 of 4 texts is empty: encoded as such"]
+
+
+def test_what_is_encoded_is_what_is_learned_from(encoder, tmp_path):
+    rows = [{"subject": f"Cat {n}", "body": f"the mat {n}", "note": "x"} for n in range(3)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    encode_file(encoder, tmp_path / "a.jsonl", tmp_path / "out.npy")
+    expected = encode_documents(encoder, read_corpus(tmp_path / "a.jsonl").contents()).vectors_ND
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
+
+
 def test_columns_that_are_not_there(encoder, tmp_path):
     (tmp_path / "a.csv").write_text("text\nthe mat\n")
     (tmp_path / "a.txt").write_text("the mat\n")
@@ -246,7 +284,6 @@ def refused(encoder, folder, name, error, message):
         ("empty.jsonl", b"\n\n", "holds no texts"),
         ("bad.jsonl", b'{"text": "a"}\n{"text": ', r"bad\.jsonl line 2 isn't valid JSON"),
         ("deep.jsonl", b'{"text": "a"}\n' + b"[" * 100_000, "line 2 isn't valid JSON"),
-        ("null.jsonl", b'{"text": null}\n', 'line 1: expected an object whose "text" is a string'),
         ("list.jsonl", b"[1]\n", "line 1 holds an array: expected one JSON object"),
         ("cyrillic.txt", "Где мои деньги".encode("cp1251"), "neither UTF-8 nor Windows-1252"),
         ("image.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 9, "is binary data"),
@@ -273,6 +310,36 @@ def test_an_output_that_can_not_be_written(encoder, source, tmp_path):
     with pytest.raises(StorageError, match=r"can't (write|make)"):
         encode_file(encoder, source, source / "such" / "out.npy")
     assert tree(tmp_path) == before
+
+
+def test_the_source_is_never_written_over(encoder, source, tmp_path):
+    np.save(tmp_path / "other.npy", np.zeros(3))
+    (tmp_path / "link.txt").symlink_to(tmp_path / "other.npy")
+    (tmp_path / "link.npy").symlink_to(source)
+    (tmp_path / "same.npy").hardlink_to(source)
+    before = tree(tmp_path)
+    for read, out in ((source, "texts.txt"), (source, "link.npy"), (source, "same.npy")):
+        with pytest.raises(StorageError, match="it is the source itself; name another file"):
+            encode_file(encoder, read, tmp_path / out)
+    with pytest.raises(StorageError, match="it is the source itself"):
+        encode_file(encoder, tmp_path / "link.txt", tmp_path / "other.npy")
+    assert tree(tmp_path) == before
+
+
+def test_only_an_array_is_replaced(encoder, source, tmp_path):
+    for name in ("letters.md", "empty", "busy.npy.partial"):
+        (tmp_path / name).write_text("" if name == "empty" else "what somebody wrote")
+    before = tree(tmp_path)
+    for out in ("letters.md", "empty", "busy.npy"):
+        with pytest.raises(StorageError, match=r"it is there and no (\.npy array; name another file|work of Tolman's)"):
+            encode_file(encoder, source, tmp_path / out)
+        assert tree(tmp_path) == before
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StorageError, match=r"no \.npy array"):
+        encode_file(encoder, source, tmp_path / "pipe")
+    np.save(tmp_path / "old.npy", np.zeros(3))
+    encode_file(encoder, source, tmp_path / "old.npy")
+    assert np.load(tmp_path / "old.npy").shape == (20, encoder.dim)
 
 
 def test_folders_above_the_output_are_made_and_go_again_after_an_error(encoder, source, tmp_path):

@@ -22,7 +22,7 @@ def test_queries_in_order(tmp_path: Path) -> None:
     ("content", "complaint"),
     [
         ('{"_id": "a", "text": "x"}\n{"_id": "b"', "line 2 isn't valid JSON"),
-        ('{"_id": "a", "text": "x"}\n' + "[" * 100_000, "line 2 isn't valid JSON"),
+        ('{"_id": "a", "text": "x"}\n' + "[" * 100_000, "line 2 isn't valid JSON: its values are nested too deep"),
         ('{"_id": "a"}', "line 1: expected"),
         ('["a", "x"]', "line 1 holds an array"),
         ('{"_id": "a", "text": "x"}\n{"_id": 7, "text": " "}', "line 2: the query '7' is empty"),
@@ -33,6 +33,20 @@ def test_queries_in_order(tmp_path: Path) -> None:
 def test_queries_that_are_none(content: str, complaint: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=complaint):
         read_queries(write(tmp_path / "q.jsonl", content))
+
+
+def test_queries_without_a_name_are_numbered(tmp_path: Path) -> None:
+    lines = [
+        '{"text": "eins"}',
+        "",
+        '{"text": "eins"}',
+        '{"_id": "c", "text": "drei"}',
+        '{"_id": null, "text": "vier"}',
+    ]
+    found = read_queries(write(tmp_path / "q.jsonl", "\n".join(lines)))
+    assert list(found.items()) == [("1", "eins"), ("2", "eins"), ("c", "drei"), ("4", "vier")]
+    with pytest.raises(SourceError, match="line 2: the query '2' was there before with another text"):
+        read_queries(write(tmp_path / "q.jsonl", '{"_id": 2, "text": "x"}\n{"text": "y"}'))
 
 
 @pytest.mark.parametrize("header", ["", "query-id\tcorpus-id\tscore\n"])

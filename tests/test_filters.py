@@ -1,5 +1,6 @@
 """What reaches Lance is one whole condition; test_store.py asks a real store."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> DocumentStore:
     values = {"id": ["a", "b"], "vector": [[0, 1], [1, 0]], "year": [2020, 2021], "Größe": ["S", "M"]}
     columns = [pa.array(values[f.name], f.type) if f.name in values else pa.nulls(2, f.type) for f in SCHEMA]
     store.append(pa.table(columns, schema=SCHEMA))
+    store.index_fulltext(None)
     return store
 
 
@@ -49,6 +51,49 @@ def test_nothing_is_dropped_in_silence(store: DocumentStore, where: object, told
     with pytest.raises(QueryError, match=told) as caught:
         store.matching(where)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("year = '2021'", "the filter compares a column of whole numbers with '2021': year = '2021'"),
+        ("year IN (2021, 'x')", "the filter compares a column of whole numbers with 'x': year IN (2021, 'x')"),
+        ("year = true", "the filter compares a column of whole numbers with true: year = true"),
+        ("year/0 > 1", "the filter divides by zero: year/0 > 1"),
+        ("year % 0 = 1", "the filter divides by zero: year % 0 = 1"),
+        ("year + 1", "the filter isn't an SQL condition, true or false of each document: year + 1"),
+        ("foo(year)", "the filter calls a function that there is not: foo(year)"),
+        ("lower(year) = 'a'", "the filter gives a function of texts something else: lower(year) = 'a'"),
+        ("NOT year", "the filter compares things of different types: NOT year"),
+        ("id = 'a' AND 'x'", "the filter compares things of different types: id = 'a' AND 'x'"),
+        (
+            "year.month = 1",
+            "the filter asks for a part of a column that has none (a dot in a name is _ here): year.month = 1",
+        ),
+    ],
+)
+def test_what_the_engine_refuses_is_told_in_our_words(store: DocumentStore, where: str, told: str) -> None:
+    for ask in (lambda: store.matching(where), lambda: store.lexical("plain", 3, where)):
+        with pytest.raises(QueryError) as caught:
+            ask()
+        assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("topic = 'a'", "topic is called label here (there are: "),
+        ("x > 1", "x is called x_ here (there are: "),
+        ("_year > 1", "_year is called year here (there are: "),
+        ("mood = 'good'", "names no column of this space: mood (there are: id, title, text, label, year, x_)"),
+    ],
+)
+def test_a_column_that_has_another_name_here(tmp_path: Path, where: str, told: str) -> None:
+    schema = document_schema(2, pa.schema([("year", pa.int64()), ("x_", pa.int64())]))
+    DocumentStore.create(tmp_path / "documents.lance", schema)
+    store = DocumentStore(tmp_path / "documents.lance", called={"topic": "label"})
+    with pytest.raises(QueryError, match=re.escape(told)):
+        store.matching(where)
 
 
 @pytest.mark.parametrize(

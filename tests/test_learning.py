@@ -7,6 +7,8 @@ from tiny import tiny_encoder
 import tolman
 from tolman import learning
 from tolman.cli.watching import progress_on_stderr
+from tolman.corpus.corpus import Corpus
+from tolman.corpus.document import Document
 from tolman.errors import BudgetError, ModelError, SourceError, SpaceError, StorageError, TolmanError
 from tolman.learning import learn
 from tolman.progress import Silent
@@ -27,6 +29,10 @@ WORDS = [
     "glacier",
     "senate",
 ]
+
+
+def small_corpus():
+    return Corpus.from_documents(Document(row["id"], row["text"]) for row in documents(5))
 
 
 def documents(count=120):
@@ -84,7 +90,29 @@ def test_a_seed_may_be_of_numpy_and_a_base_a_path(tmp_path):
     assert space.description.recipe["seed"] == 3
 
 
-@pytest.mark.parametrize("budget", [0, -1.0, float("nan"), float("inf"), None])
+@pytest.mark.parametrize("path", [None, 5, ""])
+def test_a_space_needs_a_path(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    for make in (
+        lambda: learn(list(documents()), path, budget="1s"),
+        lambda: LatentSpace.create(path, small_corpus(), tiny_encoder()),
+        lambda: open_space(path),
+    ):
+        with pytest.raises(SpaceError, match="expected the path of a space, got"):
+            make()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("prefix", ["", "scratch+"])
+def test_a_space_is_no_base_but_its_encoder_is(tmp_path, prefix):
+    made = tmp_path / "made.space"
+    LatentSpace.create(made, small_corpus(), tiny_encoder())
+    with pytest.raises(ModelError, match=rf"is a space, expected a model: give its encoder, {made}/encoder$"):
+        learn(list(documents()), tmp_path / "x.space", base=f"{prefix}{made}", budget="1s")
+    assert [path.name for path in tmp_path.iterdir()] == ["made.space"]
+
+
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan"), float("inf"), None, True])
 def test_a_budget_is_a_number_above_zero(tmp_path, budget):
     with pytest.raises(BudgetError, match="above zero"):
         learn(list(documents()), tmp_path / "x.space", budget=budget)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -105,6 +106,74 @@ def test_cells_that_spell_numbers_are_numbers_and_odd_ones_are_names(tmp_path: P
     corpus = read_corpus(path)
     assert corpus[0].metadata == {"zip": "01234", "n": 1, "f": 1.5, "b": True, "e": None}
     assert corpus[1].metadata == {"zip": "99999", "n": -2, "f": 3.0, "b": False, "e": None}
+
+
+def test_only_names_that_are_taken_or_reserved_are_changed() -> None:
+    row = {"text": "a text", "label": "a", "score": 1, "confidence": 2, "topic": "b", "x": 3, "vector": 4, "_score": 5}
+    corpus = read_corpus([row])
+    assert corpus[0].metadata == {"score": 1, "confidence": 2, "topic_": "b", "x_": 3, "vector_": 4, "score_": 5}
+    assert {note.partition(":")[2] for note in corpus.report.notes if "is called" in note} == {
+        " that name is reserved for later",
+        " Tolman has a column of that name",
+        " it can be searched by that name",
+    }
+
+
+def test_what_arrow_has_no_type_for_becomes_text() -> None:
+    frame = pd.DataFrame({"text": ["one", "two"], "c": [1 + 2j, 3], "d": pd.Series([None, {"a", 1}], dtype=object)})
+    assert [document.metadata["c"] for document in read_corpus(frame)] == ["(1+2j)", "(3+0j)"]
+    assert read_corpus(frame)[0].metadata["d"] is None
+    assert read_corpus([{"text": "one", "c": np.complex64(1)}])[0].metadata == {"c": "(1+0j)"}
+
+
+@pytest.mark.parametrize("kind", ["pandas", "pandas that spells alike", "arrow", "parquet"])
+def test_two_columns_of_one_name(kind: str, tmp_path: Path) -> None:
+    names = ["text", 1, "1"] if "alike" in kind else ["text", "1", "1"]
+    source = pd.DataFrame([["one", 1, 2], ["two", 3, 4]], columns=names)
+    if kind in ("arrow", "parquet"):
+        source = pa.table([["one", "two"], [1, 3], [2, 4]], names=names)
+    if kind == "parquet":
+        pq.write_table(source, tmp_path / "a.parquet")
+        source = tmp_path / "a.parquet"
+    with pytest.raises(SourceError, match="has two columns named '1': rename one"):
+        read_corpus(source)
+
+
+def nameless_sources(folder: Path) -> dict[str, object]:
+    rows = [{"": f"row {n}", "text": f"some text {n}", "n": n} for n in range(3)]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "a.parquet")
+    (folder / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return {"parquet": folder / "a.parquet", "jsonl": folder / "a.jsonl", "mappings": rows}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "mappings"])
+def test_a_column_without_a_name_plays_no_role(kind: str, tmp_path: Path) -> None:
+    corpus = read_corpus(nameless_sources(tmp_path)[kind])  # type: ignore[arg-type]
+    assert corpus.report.columns == {"text": "text"}
+    first = corpus[0]
+    assert (first.text, first.title, first.label, first.duplicate_ids) == ("some text 0", "", None, ())
+    assert first.metadata == {"column": "row 0", "n": 0}
+    assert not first.id.startswith("row")
+    assert any("column '' is called 'column' here" in note for note in corpus.report.notes)
+
+
+def test_a_column_without_a_name_is_not_guessed_for_the_text() -> None:
+    with pytest.raises(SourceError, match="no column of text: there are one without a name, n"):
+        read_corpus([{"": f"a long text {n}", "n": n} for n in range(3)])
+    assert read_corpus([{"": "a long text", "n": 1}], text="")[0].text == "a long text"
+
+
+def test_names_of_columns_that_are_no_texts() -> None:
+    assert read_corpus([{"text": "some text", 1: "one", None: "none"}])[0].metadata == {"1": "one", "None": "none"}
+
+
+def test_a_guess_of_very_short_texts_is_doubted() -> None:
+    codes = [{"hexcode": f"1F60{n}", "names": {"en": ["grinning face"]}, "n": n} for n in range(9)]
+    doubt = "but the texts are very short: is this the right column? Name another with --text COLUMN"
+    assert f"text is column 'hexcode' (guessed), {doubt}" in read_corpus(codes).report.notes
+    for unquestioned in ([{"body": "two words"}, {"body": "two"}, {"body": "more words"}], [{"body": "表情包大全"}]):
+        assert "text is column 'body' (guessed)" in read_corpus(unquestioned).report.notes
+    assert not any("short" in note for note in read_corpus(codes, text="hexcode").report.notes)
 
 
 def test_quotes_in_a_tsv_without_quoting_are_letters(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from tiny import tiny_corpus, tiny_document, tiny_encoder
 
 from tolman.confidence import fit_confidence
+from tolman.corpus.corpus import Corpus
+from tolman.corpus.document import Document
 from tolman.errors import QueryError, SpaceError
 from tolman.models.static import StaticEncoder, TermSaturation
 from tolman.ranking import HybridRanking
@@ -90,6 +92,17 @@ def test_a_hit_says_where_in_the_text(space: LatentSpace) -> None:
     bare = space.search("nobody said word7", 10, snippets=False)
     assert [hit.id for hit in bare] == [hit.id for hit in space.search("nobody said word7", 10)]
     assert {hit.snippet for hit in bare} == {""}
+
+
+def test_a_long_sentence_is_shown_with_ellipses(tmp_path: Path) -> None:
+    text = " ".join(f"word{n}" for n in range(150))
+    corpus = Corpus.from_documents([Document("long", text), tiny_document(0)])
+    opened = LatentSpace.create(tmp_path / "x.space", corpus, ENCODER)
+    hit = next(hit for hit in opened.search("word75") if hit.id == "long")
+    start, end = hit.snippet_span
+    assert 0 < start < end < len(text)
+    assert hit.snippet == f"…{text[start:end]}…"
+    assert set(text[start:end].split()) <= set(text.split())
 
 
 def test_a_number_of_hits_may_be_one_of_numpy(space: LatentSpace) -> None:

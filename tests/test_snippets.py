@@ -1,9 +1,11 @@
+import unicodedata
+
 import numpy as np
 import pytest
 from tiny import tiny_encoder
 
 from tolman.models.static import StaticEncoder
-from tolman.snippets import SNIPPET_CHARACTERS, best_spans
+from tolman.snippets import SNIPPET_CHARACTERS, _cut, best_spans, excerpt
 
 FILLER = "Nothing of the kind was ever said about it in that house, so much is sure. " * 4
 
@@ -49,6 +51,55 @@ def test_a_text_without_sentences_is_cut() -> None:
     found = snippet("glacier", "word1 " * 5_000 + "glacier " + "word2 " * 5_000)
     assert "glacier" in found
     assert len(found) <= SNIPPET_CHARACTERS
+
+
+ENDLESS = " ".join(f"remarkable{n}" for n in range(500))
+
+
+@pytest.mark.parametrize("wanted", ["remarkable0", "remarkable7", "remarkable250", "remarkable499"])
+def test_a_sentence_that_is_too_long_is_cut_between_words(wanted: str) -> None:
+    found = snippet(wanted, ENDLESS, slow=True)
+    assert wanted in found.split()
+    assert set(found.split()) <= set(ENDLESS.split())
+    assert SNIPPET_CHARACTERS / 2 < len(found) <= SNIPPET_CHARACTERS or wanted == "remarkable499"
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("ab" * 900, "abab"),
+        ("https://example.org/a-path" + "/of-no-end" * 90, "path"),
+        ("人工知能を用いた翻訳の評価" * 60, "翻訳"),
+        ("ก\u0e34น\u0e49ำ" * 200, "น"),
+    ],
+)
+def test_a_text_without_spaces_is_cut_too_and_nothing_is_lost(text: str, query: str) -> None:
+    pieces = _cut(text, 0, len(text))
+    assert "".join(text[start:end] for start, end in pieces) == text
+    assert all(0 < end - start <= SNIPPET_CHARACTERS for start, end in pieces)
+    assert not any(unicodedata.category(text[start]).startswith("M") for start, _ in pieces)
+    assert snippet(query, text, slow=True)
+
+
+@pytest.mark.parametrize(
+    ("piece", "shown"),
+    [
+        ("The refund came.", "The refund came."),
+        ("The refund came. It was late, as always.", "The refund came. It was late, as always."),
+        ("refund came.", "…refund came."),
+        ("It was late", "It was late…"),
+        ("was late", "…was late…"),
+        ("as always. Nobody asked", "…as always. Nobody asked…"),
+        ("Nobody asked why", "Nobody asked why"),
+        ("", ""),
+    ],
+)
+def test_an_ellipsis_stands_where_a_sentence_was_cut(piece: str, shown: str) -> None:
+    text = FILLER + "\n\nThe refund came. It was late, as always. Nobody asked why"
+    start = text.index(piece, len(FILLER) if piece else 0)
+    assert excerpt(text, (start, start + len(piece))) == shown
+    if piece.startswith(("The", "Nobody")):
+        assert excerpt(text[start:], (0, len(piece))) == shown
 
 
 def test_only_the_given_part_is_looked_at() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import tree
 from tiny import tiny_corpus, tiny_document, tiny_encoder
 
 from tolman.corpus import corpus
@@ -18,7 +19,7 @@ from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
 from tolman.corpus.reading import read_corpus
 from tolman.encoding import encode_documents
-from tolman.errors import QueryError, SourceError, SpaceError, SpaceMismatch
+from tolman.errors import QueryError, SourceError, SpaceError, SpaceMismatch, TolmanError
 from tolman.models.static import StaticEncoder
 from tolman.space import rows, space
 from tolman.space.description import SearchSettings, SpaceDescription
@@ -219,6 +220,16 @@ def test_a_reader_keeps_its_version_while_others_write(path: Path) -> None:
     writer.add(tiny_corpus(range(50, 55)))
     assert [hit.id for hit in reader.search("refund arrived", 40)] == before
     assert len(open_space(path)) == 43
+
+
+@pytest.mark.parametrize("keep", [5, None, "2 weeks", timedelta(seconds=-1)])
+def test_what_is_no_time_to_keep_changes_nothing(path: Path, keep: object) -> None:
+    opened = open_space(path)
+    opened.remove(["d1"])
+    before = tree(path)
+    with pytest.raises(TolmanError, match="expected a timedelta of zero or more for keep, got"):
+        opened.compact(keep=keep)  # type: ignore[arg-type]
+    assert tree(path) == before
 
 
 # ---- one encoder

@@ -71,11 +71,35 @@ def test_every_version_can_be_opened_and_only_read(store: DocumentStore, tmp_pat
         assert len(DocumentStore(tmp_path / "documents.lance", version=version.version)) == version.documents
     with pytest.raises(SpaceError, match="opened at version"):
         DocumentStore(tmp_path / "documents.lance", version=listed[1].version).remove(["d0"])
-    with pytest.raises(SpaceError, match="at version 999"):
-        DocumentStore(tmp_path / "documents.lance", version=999)
-    for version in (-3, 0, 2**64):
-        with pytest.raises(SpaceError, match=f"no version {version}: "):
+    numbers = [version.version for version in listed]
+    told = f"there are {numbers[0]}, {numbers[1]}, {numbers[2]} and {numbers[3]}$"
+    for version in (-3, 0, 999, 2**63, 2**64):
+        with pytest.raises(SpaceError, match=f"no version {version}: {told}"):
             DocumentStore(tmp_path / "documents.lance", version=version)
+    for odd in ("x", "1", 1.0, True):
+        with pytest.raises(SpaceError, match=f"expected the number of a version, got {odd!r}"):
+            DocumentStore(tmp_path / "documents.lance", version=odd)  # type: ignore[arg-type]
+    assert DocumentStore(tmp_path / "documents.lance", version=np.int64(numbers[1])).version == numbers[1]  # type: ignore[arg-type]
+
+
+def test_a_version_that_was_dropped_is_told_from_a_lost_file(store: DocumentStore, tmp_path: Path) -> None:
+    first = store.version
+    store.remove(["d0"])
+    store.forget(timedelta(0))
+    with pytest.raises(SpaceError, match=f"has no version {first}: there is {store.version}$"):
+        DocumentStore(tmp_path / "documents.lance", version=first)
+    next((tmp_path / "documents.lance" / "_versions").glob("*.manifest")).write_bytes(b"")
+    with pytest.raises(SpaceError, match="can't open "):
+        DocumentStore(tmp_path / "documents.lance", version=store.version)
+
+
+def test_many_versions_are_counted(store: DocumentStore, tmp_path: Path) -> None:
+    for number in range(12):
+        store.upsert(rows([number], "fresh"))
+    listed = store.versions()
+    told = f"there are {len(listed)}, from {listed[0].version} to {listed[-1].version}, which `tolman info` lists"
+    with pytest.raises(SpaceError, match=told):
+        DocumentStore(tmp_path / "documents.lance", version=999)
 
 
 def test_a_reader_keeps_the_version_it_opened(store: DocumentStore, tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ space.table(["id", "title"])           # Arrow; .to_pandas() from there, with pa
 from sentence_transformers import SentenceTransformer  # pip install sentence-transformers
 
 model = {load}
-model.encode(["your text"])            # the same vectors
+model.encode(["your text"])            # the same vectors, but for rounding
 ```""",
     )
 

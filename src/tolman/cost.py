@@ -31,18 +31,18 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_budget(budget: str | float) -> float:
-    """The seconds in "60s", "5m", "1.5h"; a number is seconds already.
+    """The seconds in "60s", "5m", "1.5h"; a number, also as text, is seconds already.
 
     Raises:
-        BudgetError: neither a number nor text of one with a unit, or not more than zero.
+        BudgetError: neither a number nor text of one, with a unit or without, or not more than zero.
     """
-    if isinstance(budget, Real):
+    if isinstance(budget, Real) and not isinstance(budget, bool):
         seconds = float(budget)
     else:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", str(budget).strip().lower())
-        seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(budget).strip().lower())
+        seconds = float(match[1]) * _SECONDS[match[2] or "s"] if match else 0.0
     if not 0 < seconds < math.inf:
-        raise BudgetError(f"expected a budget above zero with its unit, like 60s, 5m or 2h; got {budget!r}")
+        raise BudgetError(f"expected a budget above zero, like 60s, 5m or 2h, or in seconds; got {budget!r}")
     return seconds
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tolman.corpus.passages import split_passages
 from tolman.corpus.texts import read_texts
+from tolman.counting import counted
 from tolman.errors import SourceError, StorageError
 from tolman.models.encoder import Encoder, Floats, Role, require_texts
 from tolman.progress import Progress, Silent
@@ -110,28 +111,33 @@ def encode_file(
 
     Args:
         encoder: of D dimensions.
-        source: .txt with one text a line, .jsonl with "text" (and "title"), .csv, .tsv or .parquet; each also .gz.
-            Encodings and limits are those of `read_corpus`; but nothing is cleaned, merged or left out.
-        out: the array to write. Folders above it that aren't there are made.
+        source: .txt with one text a line, .jsonl, .csv, .tsv or .parquet; each also .gz. Encodings, limits and guessed
+            columns are those of `read_corpus`; but nothing is cleaned, merged or left out: a row without a text gets
+            the vector of the empty text.
+        out: the array to write. Folders above it that aren't there are made. An array that is there is replaced;
+            any other file, and the source under whatever name, is refused.
         role: whether the texts are documents or queries.
         progress: is told of every text that is done.
-        text, title: columns of the source; of a table, those not named are guessed.
+        text, title: columns of the source; those not named are guessed.
 
     Returns:
         (N, D).
 
     Raises:
         SourceError: the source can't be read, or a line of it; nothing is written.
-        StorageError: the disk refuses.
+        StorageError: the disk refuses, or what is at `out` isn't to be written over.
         TolmanError: there is no such role.
     """
     progress = progress or Silent()
     require_texts([], role)
     source, out = Path(source), Path(out)
+    _require_replaceable(out, source)
     notes: list[str] = []
-    rows, digest = _survey(read_texts(source, notes, text=text, title=title))
+    rows, empty, digest = _survey(read_texts(source, notes, text=text, title=title))
     if not rows:
         raise SourceError(f"{source} holds no texts")
+    if empty:
+        notes.append(f"{empty:,} of {counted(rows, 'text')} {'is' if empty == 1 else 'are'} empty: encoded as such")
     for note in notes:
         progress.say(note)
     run = _Run(input=digest, encoder=encoder.fingerprint, role=role, rows=rows, dim=encoder.dim)
@@ -203,16 +209,53 @@ def _windowed(texts: Iterable[str]) -> Iterator[list[str]]:
         yield window
 
 
-def _survey(texts: Iterable[str]) -> tuple[int, str]:
-    """How many texts a file holds, and the sha256 of them; every line is read, so that a bad one is found at once."""
-    rows, digest = 0, sha256()
+def _survey(texts: Iterable[str]) -> tuple[int, int, str]:
+    """How many texts a file holds, how many of them are empty, and the sha256 of them all.
+
+    Every line is read, so that a bad one is found at once.
+    """
+    rows, empty, digest = 0, 0, sha256()
     for text in texts:
         rows += 1
+        empty += not text.strip()
         digest.update(f"{len(text)} {text}".encode("utf-8", "surrogatepass"))
-    return rows, digest.hexdigest()
+    return rows, empty, digest.hexdigest()
 
 
 # An array that grows on disk
+
+
+def _require_replaceable(out: Path, source: Path) -> None:
+    """Refuse to write over anything but an array, and over the source above all.
+
+    Raises:
+        StorageError: says which file, and what to do.
+    """
+    try:
+        if out.is_dir():
+            raise StorageError(f"can't write {out}: it is a folder")
+        if out.exists() and source.exists() and out.samefile(source):
+            raise StorageError(f"can't write {out}: it is the source itself; name another file for the vectors")
+        if out.exists() and not _is_array(out):
+            raise StorageError(f"can't write {out}: it is there and no .npy array; name another file, or move it away")
+        partial = _partial(out)
+        if partial.exists() and not (_is_array(partial) or partial.stat().st_size == 0):
+            raise StorageError(f"can't write {partial}: it is there and no work of Tolman's; move it away")
+    except OSError as error:
+        raise StorageError(f"can't write {out}: {error.strerror or error}") from error
+
+
+def _is_array(file: Path) -> bool:
+    """Whether it is a .npy file, by what it begins with."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX
+
+
+def _partial(out: Path) -> Path:
+    """Where the array lies while it grows."""
+    return out.with_name(f"{out.name}.partial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +284,8 @@ class _GrowingArray:
     """
 
     def __init__(self, out: Path, run: _Run) -> None:
-        if out.is_dir():
-            raise StorageError(f"can't write {out}: it is a folder")
         self._out, self._run, self._header = out, run, run.header()
-        self._array = out.with_name(f"{out.name}.partial")
+        self._array = _partial(out)
         self._journal = out.with_name(f"{out.name}.partial.json")
         self.done = self._rows_kept()
 

@@ -74,7 +74,7 @@ def evaluate(
 
     Args:
         space: the space to judge.
-        queries: text of each query id, or a .jsonl file of `_id` and `text`.
+        queries: text of each query id, or a .jsonl file of `_id` and `text` (without `_id` they are numbered from 1).
         qrels: judgment of each document id for each query id (above 0: relevant), or a file of query id, document id
             and judgment, with or without a header, as BEIR and TREC have it.
         progress: is told what was noticed about the files.
@@ -115,18 +115,20 @@ def read_queries(path: Path, progress: Progress | None = None) -> dict[str, str]
     """The text of each query id in a .jsonl file (also .gz), in its order.
 
     Args:
-        path: the file. Encodings and limits are those of `read_corpus`.
+        path: the file, of `_id` and `text` a line; a query without an `_id` is called by its place: "1", "2" and so on.
+            Encodings and limits are those of `read_corpus`.
         progress: is told what was noticed about the file.
 
     Raises:
-        SourceError: it can't be read, or a line has no `_id`, no `text` with anything in it, or another text for an
-            `_id` that was there before; says which line.
+        SourceError: it can't be read, or a line has an `_id` that is no name, no `text` with anything in it, or
+            another text for an `_id` that was there before; says which line.
     """
     queries: dict[str, str] = {}
     repeated: list[str] = []
     notes: list[str] = []
-    for number, row, _ in read_objects(path, notes):
+    for place, (number, row, _) in enumerate(read_objects(path, notes), 1):
         name, text = row.get("_id"), row.get("text")
+        name = str(place) if name is None else name
         if not isinstance(name, str | int) or not isinstance(text, str):
             raise SourceError(f'{path} line {number}: expected {{"_id": ..., "text": ...}}, got {str(row)[:60]}')
         name, text = drop_surrogates(str(name)), drop_surrogates(text)

@@ -16,7 +16,7 @@ from tolman.errors import SourceError, TolmanError
 from tolman.making import Made, Maker
 from tolman.plan import Plan, Pretrained, load_pretrained
 from tolman.progress import Progress, Silent
-from tolman.space.description import SpaceDescription
+from tolman.space.description import SpaceDescription, refuse_as_model, space_path
 from tolman.space.space import LatentSpace
 from tolman.space.staging import Staging, require_place
 from tolman.storage import folders_above, storing
@@ -75,9 +75,10 @@ def learn(
         StorageError: the disk refused.
     """
     progress = progress or Silent()
-    path = Path(path)
+    path = space_path(path)
     seconds, seed = parse_budget(budget), _seed(seed)
     plan = Plan.parse(str(base), objectives, size)
+    refuse_as_model(plan.pretrained)
     require_place(path)
     with Meter() as meter:
         base_model = load_pretrained(plan, progress)  # first: one that can't be had would throw away what was learned

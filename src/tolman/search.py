@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
@@ -23,10 +24,11 @@ from numpy.typing import NDArray
 from tolman.confidence import Confidence, nearness
 from tolman.corpus.cleaning import drop_surrogates
 from tolman.corpus.passages import words
+from tolman.counting import counted
 from tolman.errors import QueryError, SpaceError
 from tolman.models.encoder import Floats
 from tolman.ranking import HybridRanking
-from tolman.snippets import Span, best_spans
+from tolman.snippets import Span, best_spans, excerpt
 from tolman.space.store import PASSAGES, SPANS
 
 if TYPE_CHECKING:
@@ -53,8 +55,9 @@ class Hit:
         cosine: of query and document, or of query and the nearest passage of a long document.
         confidence: probability that it is relevant; None where the space wasn't calibrated.
         title: "" where there is none.
-        snippet: the sentences of the text that match best; "" if none were asked for.
-        snippet_span: (start, end) of the snippet in characters of the text.
+        snippet: the sentences of the text that match best, or words of a long one, with an ellipsis at each end that
+            lies inside a sentence; "" if none were asked for.
+        snippet_span: (start, end) of the snippet in characters of the text, ellipses left out.
     """
 
     id: str
@@ -140,7 +143,7 @@ def search(
         SpaceError: the space is damaged.
     """
     if not len(space):
-        raise QueryError(f"{space.path} has no documents: add some with `tolman add {space.path} SOURCE`")
+        raise QueryError(f"{space.path} has no documents: add some with `tolman add {quote(str(space.path))} SOURCE`")
     k = min(HITS, len(space)) if k is None else _whole(k)
     _check(space, queries, k, mode)
     if not queries:
@@ -189,7 +192,8 @@ def _check(space: "LatentSpace", queries: Sequence[str], k: int, mode: Mode) -> 
     if k < 1:
         raise QueryError(f"expected at least 1 hit, got k = {k}")
     if k > len(space):
-        raise QueryError(f"k = {k:,} is more than the {len(space):,} documents of {space.path}: ask for fewer")
+        held = counted(len(space), "document")
+        raise QueryError(f"k = {k:,} is more than the {held} of {space.path}: ask for fewer")
 
 
 def _whole(k: object) -> int:
@@ -276,7 +280,7 @@ def _result(
             cosine=float(ranking.cosines_M[place]),
             confidence=confidences_K[place],
             title=row.get("title") or "",
-            snippet=row["text"][slice(*span)] if "text" in row else "",
+            snippet=excerpt(row["text"], span) if "text" in row else "",
             snippet_span=span,
         )
         for place, (row, span) in enumerate(zip(rows, spans, strict=True))

@@ -6,22 +6,25 @@ Legend for shapes:
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from tolman.corpus.passages import sentences
+from tolman.corpus.passages import sentences, words
 from tolman.models.encoder import Encoder, Floats
 
 Span = tuple[int, int]
 
 SNIPPET_CHARACTERS = 300
 _FEWEST_CHARACTERS = 120  # a shorter sentence is shown with the next
+ELLIPSIS = "…"
+_CONTEXT = 200  # characters around an edge that tell whether a sentence begins or ends there
 _WINDOWS_COMPARED = 4  # of one document, by the encoder
 _WORD = re.compile(r"\w+")
+_SPACE = re.compile(r"\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,9 @@ def best_spans(
 ) -> list[Span]:
     """Where in each text the snippet for `query` lies.
 
-    Windows of whole sentences are ranked by the query's words in them, rare ones counting more. A static encoder, which
-    costs next to nothing, then compares the best of them by meaning.
+    Windows of whole sentences, and of words where a sentence is longer than a snippet, are ranked by the query's words
+    in them, rare ones counting more. A static encoder, which costs next to nothing, then compares the best of them by
+    meaning.
 
     Args:
         query: as asked.
@@ -65,6 +69,21 @@ def best_spans(
     return spans
 
 
+def excerpt(text: str, span: Span) -> str:
+    """What is shown of `text`: the piece at `span`, with an ellipsis where it begins or ends inside a sentence."""
+    start, end = span
+    if start >= end:
+        return ""
+    begins = any(first == start for first, _ in _sentences_around(text, start))
+    ends = any(last == end for _, last in _sentences_around(text, end))
+    return f"{'' if begins else ELLIPSIS}{text[start:end]}{'' if ends else ELLIPSIS}"
+
+
+def _sentences_around(text: str, place: int) -> list[Span]:
+    left = max(0, place - _CONTEXT)
+    return [(left + start, left + end) for start, end in sentences(text[left : place + _CONTEXT])]
+
+
 def _first(windows: Sequence[_Window], overlap_W: Floats, document: int) -> list[int]:
     """The windows of one document worth comparing, in their order in the text."""
     own = [i for i, window in enumerate(windows) if window.document == document]
@@ -73,8 +92,9 @@ def _first(windows: Sequence[_Window], overlap_W: Floats, document: int) -> list
 
 
 def _windows(text: str, within: Span) -> list[Span]:
-    """Runs of sentences of a length to be read at a glance; a sentence that is too long is cut up."""
-    pieces = [piece for start, end in sentences(text[within[0] : within[1]]) for piece in _cut(start, end)]
+    """Runs of sentences of a length to be read at a glance; a sentence that is too long is cut between words."""
+    part = text[within[0] : within[1]]
+    pieces = [piece for start, end in sentences(part) for piece in _cut(part, start, end)]
     spans: list[Span] = []
     for first, (start, _) in enumerate(pieces):
         last = first
@@ -88,9 +108,30 @@ def _windows(text: str, within: Span) -> list[Span]:
     return spans
 
 
-def _cut(start: int, end: int) -> list[Span]:
-    edges = [*range(start, end, SNIPPET_CHARACTERS), end]
-    return list(pairwise(edges))
+def _cut(text: str, start: int, end: int) -> list[Span]:
+    """The words of a sentence in pieces of at most `SNIPPET_CHARACTERS`, without white space at their ends."""
+    pieces: list[Span] = []
+    while end - start > SNIPPET_CHARACTERS:
+        cut = _between_words(text, start, start + SNIPPET_CHARACTERS)
+        pieces.append((start, start + len(text[start:cut].rstrip())))
+        start = cut + len(text[cut:end]) - len(text[cut:end].lstrip())
+    return [*pieces, (start, end)]
+
+
+def _between_words(text: str, start: int, most: int) -> int:
+    """The last place up to `most` to cut at: white space, else the end of a word, else anywhere between characters.
+
+    Not in the first half: a snippet is to say something.
+    """
+    half = (start + most) // 2
+    spaces = [match.start() for match in _SPACE.finditer(text, half, most + 1)]
+    if spaces:
+        return spaces[-1]
+    ends = [start + end for _, end in words(text[start : most + 1]) if half <= start + end <= most]
+    cut = ends[-1] if ends else most
+    while cut > half and unicodedata.category(text[cut]).startswith("M"):  # marks belong to the character before them
+        cut -= 1
+    return cut
 
 
 def _overlap(query: str, windows: Sequence[_Window]) -> Floats:

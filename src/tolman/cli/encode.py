@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 @click.argument("encoder", metavar="SPACE|ENCODER")
 @click.argument("texts", metavar="FILE", type=PATH)
 @click.option("-o", "--output", metavar="OUT.npy", type=PATH, required=True, help="Where to write.")
-@click.option("--text", metavar="COLUMN", help="Where the text is.  [default: text, or guessed in a table]")
-@click.option("--title", metavar="COLUMN", help="Where the title is.  [default: title, or guessed in a table]")
+@click.option("--text", metavar="COLUMN", help="Where the text is.  [default: guessed]")
+@click.option("--title", metavar="COLUMN", help="Where the title is.  [default: guessed]")
 @click.option("--query", is_flag=True, help="Encode as queries, not as documents.")
 def encode(encoder: str, texts: Path, *, output: Path, text: str | None, title: str | None, query: bool) -> None:
     """Write the vectors of many texts.
 
     Unit vectors, float32 (N, D), one row a text, in order. FILE is a .txt with one text a line, a .jsonl, or a .csv,
-    .tsv or .parquet (each also .gz); no row is left out. ENCODER is a model folder, minilm or a hub id.
+    .tsv or .parquet (each also .gz); no row is left out: one without a text gets the vector of the empty text. ENCODER
+    is a model folder, minilm or a hub id. An OUT.npy that is there is replaced; any other file is refused.
 
     Memory doesn't grow with the file. A run that was killed goes on where it stopped.
 

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @space_argument
-@click.option("--queries", metavar="FILE", type=PATH, required=True, help="A .jsonl of `_id` and `text`, - for stdin.")
+@click.option(
+    "--queries",
+    metavar="FILE",
+    type=PATH,
+    required=True,
+    help="A .jsonl of `_id` (else: 1, 2, ...) and `text`, - for stdin.",
+)
 @click.option(
     "--qrels",
     metavar="FILE",

@@ -7,6 +7,7 @@ import click
 
 from tolman.cli.parameters import json_option, space_argument
 from tolman.cli.printing import print_columns, print_json
+from tolman.counting import counted
 from tolman.errors import TolmanError
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 def info(space: Path, *, json: bool) -> None:
     """Show what a space holds and how good it is.
 
-    Also how it was learned, what that cost, whether its encoder is damaged, and the versions that can be opened.
+    Also how it was learned, what that cost, whether its encoder is damaged (exit code 1 then), and the versions that
+    can be opened.
 
     \b
     Example:
@@ -28,45 +30,45 @@ def info(space: Path, *, json: bool) -> None:
     from tolman.space.space import open_space
 
     opened = open_space(space)
-    if json:
-        print_json(as_json(opened))
-    else:
-        print_info(opened)
+    damaged = damage(opened)
+    print_json(as_json(opened, damaged)) if json else print_info(opened, damaged)
+    if damaged:
+        raise damaged
 
 
-def as_json(space: "LatentSpace") -> dict[str, Any]:
-    """What space.json says, and what is true now: path, documents, versions."""
+def as_json(space: "LatentSpace", damaged: TolmanError | None) -> dict[str, Any]:
+    """What space.json says, and what is true now: path, documents, versions, damage."""
     versions = [{"version": v.version, "when": v.when, "documents": v.documents} for v in space.versions()]
     now: dict[str, Any] = {"path": str(space.path), "documents": len(space), "dim": space.dim, "version": space.version}
-    now["damage"] = damage(space)
+    now["damage"] = str(damaged) if damaged else None
     return {**now, **space.description.to_json(), "versions": versions}
 
 
-def damage(space: "LatentSpace") -> str | None:
+def damage(space: "LatentSpace") -> TolmanError | None:
     """What keeps its encoder from being used; None: nothing."""
     try:
         space.verify()
     except TolmanError as error:
-        return str(error)
+        return error
     return None
 
 
-def print_info(space: "LatentSpace") -> None:
+def print_info(space: "LatentSpace", damaged: TolmanError | None) -> None:
     """The same for people."""
     from tolman.card import show_cost, show_quality
     from tolman.cost import Cost
 
     description = space.description
+    size, encoder = counted(space.dim, "dimension"), description.encoder
     rows = [
         ("space", f"{space.path}, version {space.version}"),
         ("documents", f"{len(space):,} (learned from {description.corpus.documents:,} of {description.corpus.source})"),
-        ("encoder", f"{description.encoder.family}, {space.dim} dimensions, {description.encoder.fingerprint[:16]}"),
+        ("encoder", f"{encoder.family}, {size}, {encoder.fingerprint[:16]}"),
         ("quality", show_quality(description.quality)),
         *(show_cost(Cost.from_json(description.cost)).items() if description.cost else ()),
     ]
-    damaged = damage(space)
     if damaged:
-        rows.append(("damage", damaged))
+        rows.append(("damage", str(damaged)))
     print_columns(rows)
     click.echo("\nversion  documents  when")
     for version in space.versions():

@@ -1,12 +1,15 @@
 """tolman learn"""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
 from tolman.cli.parameters import PATH, column_options
+from tolman.cli.printing import name_to_type
 from tolman.cli.watching import progress_on_stderr
+from tolman.counting import counted
 
 if TYPE_CHECKING:
     from tolman.recipe import Size
@@ -25,7 +28,11 @@ if TYPE_CHECKING:
 @click.option("--objectives", metavar="LIST", help="What to learn by, with commas; none takes the base as it is.")
 @click.option("--size", type=click.Choice(["tiny", "small", "base"]), help="How big.  [default: by the corpus]")
 @click.option(
-    "--budget", metavar="TIME", default="60s", show_default=True, help="How long to learn: 60s, 5m, 2h; see above."
+    "--budget",
+    metavar="TIME",
+    default="60s",
+    show_default=True,
+    help="How long to learn: 60s, 5m, 2h or seconds; see above.",
 )
 @click.option("--seed", default=0, show_default=True, help="For repeatable runs.")
 def learn(
@@ -75,8 +82,9 @@ def learn(
             label=label,
             progress=progress,
         )
-    click.echo(f"{space.path}: {len(space):,} documents, {space.dim} dimensions")
-    click.echo(f'the report: {space.path / "card.md"}; try: tolman search {space.path} "your question"', err=True)
+    click.echo(f"{space.path}: {counted(len(space), 'document')}, {counted(space.dim, 'dimension')}")
+    search = f'{name_to_type()} search {quote(str(space.path))} "your question"'
+    click.echo(f"the report: {space.path / 'card.md'}; try: {search}", err=True)
 
 
 def default_output(source: str) -> Path:

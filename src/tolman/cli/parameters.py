@@ -8,7 +8,17 @@ import click
 
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-PATH = click.Path(path_type=Path)
+
+class _Path(click.Path):
+    """A path; Python would take an empty one for the folder it is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("expected a path, got an empty one: the folder you are in is called '.'", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path(path_type=Path)
 
 space_argument: Decorator = click.argument("space", type=PATH)
 json_option: Decorator = click.option("--json", is_flag=True, help="Print JSON.")

@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     help="By meaning and words, by meaning, by words.",
 )
 @click.option("--where", metavar="SQL", help="Only documents whose metadata fulfils this.")
-@click.option("--queries", metavar="FILE", type=PATH, help="A .jsonl of `_id` and `text`, - for stdin: answer each.")
+@click.option(
+    "--queries",
+    metavar="FILE",
+    type=PATH,
+    help="A .jsonl of `_id` (else: 1, 2, ...) and `text`, - for stdin: answer each.",
+)
 @click.option("--version", metavar="N", type=int, help="Search an earlier version (see tolman info).")
 @json_option
 def search(
@@ -102,7 +107,7 @@ def print_result(result: "SearchResult") -> None:
         name, title = shown(hit.id), shown(hit.title)
         name = f"{click.style(title, bold=True)}  [{name}]" if title else click.style(name, bold=True)
         click.echo(f"{rank:3d}  {hit.score:.3f}  {_confidence(hit)}  {name}")
-        for line in textwrap.wrap(" ".join(hit.snippet.split()), width - 5, max_lines=2, placeholder=" ..."):
+        for line in textwrap.wrap(" ".join(hit.snippet.split()), width - 5, max_lines=2, placeholder=" …"):
             click.echo(f"     {shown(line)}")
 
 

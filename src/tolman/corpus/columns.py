@@ -1,11 +1,13 @@
 """Which column plays which role: named by the caller, or guessed from names and content."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import pyarrow as pa
 
 from tolman.corpus.metadata import as_text, typed
+from tolman.corpus.passages import words
 from tolman.corpus.readers.source import Column, Rows, Source
 from tolman.errors import SourceError
 
@@ -24,6 +26,7 @@ _USUAL = {
 _ALWAYS_ID = ("id", "_id")
 _ORDER = ("id", "label", "text", "title")
 _LONGEST_SHOWN = 30
+_FEWEST_WORDS = 2  # of half the texts, or the guess is doubted
 _MOST_HEAD_CHUNKS = 32  # that named columns are looked for in, where rows differ
 
 
@@ -63,16 +66,28 @@ def settle_roles(
     for role in _ORDER:
         if role in roles:
             continue
-        free = {name: values for name, values in first.columns.items() if name not in roles.values()}
+        # A column without a name, like the index that pandas writes, plays no role unless it is named "".
+        free = {name: values for name, values in first.columns.items() if name.strip() and name not in roles.values()}
         guess = _usual_column(role, free)
         if role == "text":  # an empty column of text is better than none: later rows may fill it, or all are empty
             guess = guess or _longest_text(free, source.spelled) or _usual_column(role, free, empty=True)
         if guess is not None:
             roles[role] = guess
-            notes.append(f"{role} is column {guess!r} (guessed)")
+            notes.append(f"{role} is column {guess!r} (guessed){_doubt(role, free[guess])}")
     if "text" not in roles:
         raise SourceError(f"{source.name} has no column of text: there are {_shown(first.columns)}")
     return {role: roles[role] for role in ROLES if role in roles}, notes
+
+
+def _doubt(role: str, values: Column) -> str:
+    """What speaks against a guess: codes and names are no texts to learn from."""
+    if role != "text":
+        return ""
+    cells = values.to_pylist() if isinstance(values, pa.Array) else values
+    lengths = [len(words(text)) for text in map(as_text, cells) if text and text.strip()]
+    if not lengths or median(lengths) >= _FEWEST_WORDS:
+        return ""
+    return ", but the texts are very short: is this the right column? Name another with --text COLUMN"
 
 
 def _refuse_wrong_names(source: Source, head: Sequence[Rows], roles: Mapping[str, str]) -> None:
@@ -143,6 +158,6 @@ def _mean_length(values: Column) -> float:
 
 
 def _shown(columns: Mapping[str, Column]) -> str:
-    names = list(columns)
+    names = [name or "one without a name" for name in columns]
     more = f" and {len(names) - _LONGEST_SHOWN} more" if len(names) > _LONGEST_SHOWN else ""
     return (", ".join(names[:_LONGEST_SHOWN]) or "none") + more

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tolman.corpus.document import Document
+from tolman.counting import counted
 
 TEXT_FIELDS = (
     pa.field("id", pa.string()),
@@ -77,7 +78,8 @@ class Corpus:
         return int(self.table.num_rows)
 
     def __repr__(self) -> str:
-        return f"Corpus({len(self):,} documents from {self.report.source}, fingerprint {self.fingerprint[:12]})"
+        held = counted(len(self), "document")
+        return f"Corpus({held} from {self.report.source}, fingerprint {self.fingerprint[:12]})"
 
     def __getitem__(self, row: int) -> Document:
         if not -len(self) <= row < len(self):

@@ -16,17 +16,17 @@ import pyarrow.compute as pc
 
 from tolman.corpus.cleaning import drop_surrogates
 
-# Names that Tolman gives to columns of its own.
-RESERVED = frozenset(
-    "id title text label duplicate_ids vector fulltext passage_spans passage_vectors score confidence topic x y".split()
-)
+# Names that Tolman gives to columns of its own, and those it will give (docs/format.md): a map's places, topics.
+OWN = frozenset("id title text label duplicate_ids vector fulltext passage_spans passage_vectors".split())
+KEPT_FREE = frozenset("topic x y".split())
 _TRUTH = {"true": True, "false": False}
 
 
 def free_name(name: str, taken: frozenset[str] = frozenset()) -> str:
     """`name` for a metadata column: an underscore behind what Tolman or another column uses, none in front, no dots."""
-    name = drop_surrogates(str(name)).replace(".", "_").lstrip("_") or "column"
-    while name in RESERVED or name in taken:
+    name = drop_surrogates(str(name)).replace(".", "_").lstrip("_")
+    name = name if name.strip() else "column"
+    while name in OWN or name in KEPT_FREE or name in taken:
         name += "_"
     return name
 
@@ -47,7 +47,7 @@ def typed(values: Sequence[Any] | pa.Array, *, parse: bool = False) -> pa.Array:
         return pa.array([None if v is None else drop_surrogates(v) for v in values], pa.string())
     try:
         found = pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):  # several types in one column
+    except (pa.ArrowException, OverflowError):  # several types in one column, or one that Arrow doesn't have
         return pa.array([as_text(value) for value in values], pa.string())
     return _from_arrow(found) if _simple(found.type) else pa.array([as_text(value) for value in values], pa.string())
 

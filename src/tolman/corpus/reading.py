@@ -11,7 +11,7 @@ from tolman.corpus.builder import Batch, CorpusBuilder
 from tolman.corpus.columns import ROLES, head_of, settle_roles, usual_role
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
-from tolman.corpus.metadata import RESERVED, free_name, typed
+from tolman.corpus.metadata import KEPT_FREE, OWN, free_name, typed
 from tolman.corpus.readers.memory import collected, open_arrow, open_iterable
 from tolman.corpus.readers.opening import open_path
 from tolman.corpus.readers.python_code import PREFIX, open_python
@@ -129,8 +129,7 @@ class _MetadataNames:
     def _settle(self, column: str, place: int) -> None:
         self._names[column] = name = free_name(column, frozenset(self._names.values()))
         if name != column:
-            why = "Tolman has a column of that name" if column in RESERVED else "it can be searched by that name"
-            self.notes.append(f"column {column!r} is called {name!r} here: {why}")
+            self.notes.append(f"column {column!r} is called {name!r} here: {_why_renamed(column)}")
         role = usual_role(column)
         if role and role not in self._roles and place > CHUNK_ROWS:
             self.notes.append(
@@ -139,9 +138,15 @@ class _MetadataNames:
             )
 
 
+def _why_renamed(column: str) -> str:
+    if column in OWN:
+        return "Tolman has a column of that name"
+    return "that name is reserved for later" if column in KEPT_FREE else "it can be searched by that name"
+
+
 def _batch(rows: Rows, roles: Mapping[str, str], names: _MetadataNames, spelled: bool) -> Batch:
     def values(role: str) -> list[Any] | None:
-        column = rows.columns.get(roles.get(role, ""))
+        column = rows.columns.get(roles[role]) if role in roles else None
         return column.to_pylist() if isinstance(column, pa.Array) else None if column is None else list(column)
 
     return Batch(

@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from tolman.corpus.builder import joined
-from tolman.corpus.readers.jsonl import read_objects
 from tolman.corpus.readers.lines import read_lines
 from tolman.corpus.readers.source import Column, Rows
 from tolman.errors import SourceError
@@ -22,7 +20,10 @@ def read_texts(path: Path, notes: list[str], *, text: str | None = None, title: 
     Args:
         path: a .txt with one text a line, a .jsonl, .csv, .tsv or .parquet; each also .gz.
         notes: what was noticed is put here.
-        text, title: columns. Those not named are "text" and "title" in a .jsonl, and guessed in a table.
+        text, title: columns. Those not named are guessed, as `read_corpus` guesses them.
+
+    Yields:
+        One text a row, whatever stands there: "" where there is none, a number as it is written.
 
     Raises:
         SourceError: the file can't be read, or a line of it, or it has no such column.
@@ -33,8 +34,6 @@ def read_texts(path: Path, notes: list[str], *, text: str | None = None, title: 
         if named:
             raise SourceError(f"{path} has no columns, got {text or title!r}: leave it out, or name a table")
         yield from (line.rstrip("\r\n") for _, line in read_lines(path, notes))
-    elif name.endswith(_OBJECTS) and not named:
-        yield from (_text_of(row, f"{path} line {number}") for number, row, _ in read_objects(path, notes))
     elif name.endswith((*_OBJECTS, *_TABLES)):
         yield from _texts_of_columns(path, notes, {"text": text, "title": title})
     else:
@@ -56,17 +55,10 @@ def _texts_of_columns(path: Path, notes: list[str], named: dict[str, str | None]
 
 
 def _cells(rows: Rows, column: str | None, between: str) -> list[str]:
-    values: Column | None = rows.columns.get(column) if column else None
+    values: Column | None = None if column is None else rows.columns.get(column)
     if values is None:
         return [""] * len(rows.places)
     return [joined(cell, between) for cell in (values.to_pylist() if isinstance(values, pa.Array) else values)]
-
-
-def _text_of(row: dict[str, Any], where: str) -> str:
-    title, text = row.get("title"), row.get("text")
-    if not isinstance(text, str):
-        raise SourceError(f'{where}: expected an object whose "text" is a string; name another column with --text')
-    return _content(title if isinstance(title, str) else "", text)
 
 
 def _content(title: str, text: str) -> str:

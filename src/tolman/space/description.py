@@ -9,10 +9,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Any, Self
 
-from tolman.errors import SpaceError, StorageError
+import numpy as np
+
+from tolman.confidence import Confidence
+from tolman.errors import ModelError, SpaceError, StorageError
 
 FORMAT = 2
 FILE = "space.json"
@@ -44,12 +48,14 @@ class CorpusRecord:
         source: its name, as it was given.
         documents: how many.
         language: whose stop words and stems the full-text index uses; None: neither.
+        columns: which column of the source became "text", "title", "id", "label".
     """
 
     fingerprint: str = ""
     source: str = ""
     documents: int = 0
     language: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +130,15 @@ class SpaceDescription:
         """
         path = space / FILE
         if not space.exists():
-            raise SpaceError(f"no space at {space}: make one with `tolman learn SOURCE -o {space}`")
+            raise SpaceError(f"no space at {space}: make one with `tolman learn SOURCE -o {quote(str(space))}`")
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise SpaceError(f"{space} is not a space: it has no {FILE}") from None
+        except NotADirectoryError:
+            raise SpaceError(f"{space} is a file, not a space: make one of it with `tolman learn`") from None
+        except RecursionError:
+            raise SpaceError(f"{path} is damaged, its values are nested too deep: restore it from a backup") from None
         except OSError as error:
             raise SpaceError(f"can't read {path}: {error.strerror}") from error
         except ValueError as error:
@@ -150,10 +160,40 @@ class SpaceDescription:
             parts = {name: _typed(kind, stored[name]) for name, kind in _PARTS.items()}
             if version < 2:  # its confidence was fitted on other evidence: hits have none until it is learned again
                 parts["search"] = replace(parts["search"], confidence=None)
-            plain = {f.name: stored[f.name] for f in fields(cls) if f.name in stored and f.name not in _PARTS}
-            return cls(**plain | parts | {"parents": tuple(stored.get("parents", ()))})
-        except (KeyError, TypeError, ValueError) as error:
+            _check_files(parts["encoder"].files)
+            _check_confidence(parts["search"].confidence)
+            plain = {name: stored[name] for name in _PLAIN if name in stored}
+            for name, value in plain.items():
+                if not isinstance(value, _PLAIN[name]):
+                    raise TypeError(f"expected {_PLAIN[name].__name__} for {name}, got {value!r}")
+            return cls(format=version, **plain | parts | {"parents": tuple(plain.get("parents", ()))})
+        except KeyError as error:
+            raise SpaceError(f"{path} is damaged: it has no {error}; restore it from a backup") from None
+        except (TypeError, ValueError) as error:
             raise SpaceError(f"{path} is damaged: {error}; restore it from a backup") from None
+
+
+def space_path(path: object) -> Path:
+    """`path` of a space, to be opened or made.
+
+    Raises:
+        SpaceError: it is no path, or an empty one.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise SpaceError(f"expected the path of a space, got {path!r}")
+    if not os.fspath(path):
+        raise SpaceError("expected the path of a space, got an empty one")
+    return Path(path)
+
+
+def refuse_as_model(base: str | None) -> None:
+    """Refuse the folder of a space where a model is meant.
+
+    Raises:
+        ModelError: says where in there the model is.
+    """
+    if base is not None and is_space(Path(base).expanduser()):
+        raise ModelError(f"{base} is a space, expected a model: give its encoder, {Path(base) / 'encoder'}")
 
 
 def is_space(path: Path) -> bool:
@@ -169,7 +209,7 @@ def refuse_newer(space: Path) -> None:
     """
     try:
         stored = json.loads((space / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return
     version = stored.get("format") if isinstance(stored, dict) else None
     if isinstance(version, int):
@@ -182,6 +222,7 @@ def _refuse_newer(version: int, path: Path) -> None:
 
 
 _PARTS: dict[str, type] = {"encoder": EncoderRecord, "corpus": CorpusRecord, "search": SearchSettings}
+_PLAIN: dict[str, type] = {"created": str, "recipe": dict, "quality": dict, "cost": dict, "parents": list}
 
 
 def _typed(kind: type, stored: Any) -> Any:
@@ -198,6 +239,36 @@ def _typed(kind: type, stored: Any) -> Any:
         if not _is_finite(value):
             raise ValueError(f"expected finite numbers for {kind.__name__}.{name}, got {value!r}")
     return kind(**known)
+
+
+def _check_files(files: Mapping[str, Any]) -> None:
+    """Raise ValueError if a name leads out of the folder of the encoder, or a digest is none."""
+    for name, digest in files.items():
+        parts = PurePosixPath(name).parts
+        if not parts or parts[0] == "/" or ".." in parts or "\0" in name:
+            raise ValueError(f"expected names of files in encoder/ for EncoderRecord.files, got {name!r}")
+        if not isinstance(digest, str):
+            raise ValueError(f"expected a sha256 for EncoderRecord.files, got {digest!r}")
+
+
+def _check_confidence(stored: Mapping[str, Any] | None) -> None:
+    """Raise KeyError, TypeError or ValueError if it can't tell how sure a search is."""
+    if stored is None:
+        return
+    try:
+        confidences_M, _ = Confidence.from_json(stored).of_ranking(
+            np.ones(2), np.ones(2), 1.0, 1.0, words=1, documents=2
+        )
+    except KeyError as error:
+        raise KeyError(f"search.confidence.{error.args[0]}") from None
+    except (TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"search.confidence can't be used ({_first_line(error)})") from None
+    if confidences_M.shape != (2,) or not np.isfinite(confidences_M).all():
+        raise ValueError("search.confidence gives no probabilities")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _is_finite(value: Any) -> bool:

@@ -6,8 +6,9 @@ which closes the filter is ours, and that the filter is small enough for a parse
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from tolman.corpus.metadata import free_name
 from tolman.errors import QueryError
 
 DEEPEST = 32
@@ -23,6 +24,26 @@ _PART = re.compile(r"\w+|[^\w\s]")
 _ABORTS = re.compile(r"[?$]|(?<!:):\w|\b(?:n|b|r|br|rb|e|x|q|u&)''", re.IGNORECASE)
 _PARSER = re.compile(r"sql parser error: (.*)\)", re.DOTALL)
 _SHOWN = 200
+
+# What Lance says, and how we do.
+_MISSING = re.compile(r"No field named \"?([^\s\"]+?)\"?\.(?:\s|$)")
+_LITERAL = re.compile(
+    r"Received literal (\w+)\(\"?(.*?)\"?\) and could not convert to literal of type '(\w+)", re.DOTALL
+)
+_KINDS = {
+    **{"Int": "whole numbers", "Float": "numbers", "Utf8": "texts", "Boolean": "truth values"},
+    **{"Date": "dates", "Timestamp": "times"},
+}
+_SAID = {
+    "Divide by zero": "the filter divides by zero",
+    "does not return a boolean": "the filter isn't an SQL condition, true or false of each document",
+    "Cannot access field": "the filter asks for a part of a column that has none (a dot in a name is _ here)",
+    "Invalid function": "the filter calls a function that there is not",
+    "requires String": "the filter gives a function of texts something else",
+    "common argument type": "the filter compares things of different types",
+    "common type": "the filter compares things of different types",
+    "Cannot cast": "the filter compares things of different types",
+}
 
 
 def check_filter(where: object) -> str:
@@ -54,17 +75,29 @@ def check_filter(where: object) -> str:
     return f"({where})"
 
 
-def explain_refusal(where: str, said: str, columns: Sequence[str]) -> str:
-    """Why Lance refused the filter `where`, in one line.
+def explain_refusal(where: str, said: str, columns: Sequence[str], called: Mapping[str, str]) -> str:
+    """Why Lance refused the filter `where`, in one line of our words.
 
     Args:
         where: as its author wrote it.
         said: what Lance said.
         columns: those that a filter can name.
+        called: name in the source -> column.
     """
-    missing = re.search(r"No field named \"?([^\s\"]+?)\"?\.(?:\s|$)", said)
+    about = said.replace(where, "")  # which may hold any words
+    missing = _MISSING.search(about)
     if missing:
-        return f"the filter names no column of this space: {missing[1]} (there are: {', '.join(columns)})"
+        name, here = missing[1], called.get(missing[1], free_name(missing[1]))
+        what = f"{name} is called {here} here" if here in columns and here != name else name
+        return f"the filter names no column of this space: {what} (there are: {', '.join(columns)})"
+    literal = _LITERAL.search(about)
+    if literal:
+        got = f"'{literal[2]}'" if literal[1] in ("Utf8", "LargeUtf8") else literal[2]
+        kind = next((kind for name, kind in _KINDS.items() if literal[3].startswith(name)), "another type")
+        return f"the filter compares a column of {kind} with {_shown(got)}: {_shown(where)}"
+    known = next((ours for theirs, ours in _SAID.items() if theirs in about), None)
+    if known:
+        return f"{known}: {_shown(where)}"
     parser = _PARSER.search(said)
     if parser:
         expected, _, found = parser[1].partition(", found: ")

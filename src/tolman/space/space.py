@@ -8,7 +8,6 @@ Legend for shapes:
     D  dimensions
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,11 +20,12 @@ import pyarrow as pa
 
 from tolman.corpus.corpus import slices
 from tolman.corpus.document import Document
-from tolman.errors import QueryError, SourceError, SpaceError, SpaceMismatch, StorageError
+from tolman.counting import counted
+from tolman.errors import QueryError, SourceError, SpaceError, SpaceMismatch, StorageError, TolmanError
 from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats
 from tolman.progress import Progress, Silent
-from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, is_space, now
+from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, is_space, now, space_path
 from tolman.space.index import ADDING, DenseIndex
 from tolman.space.language import guess_language
 from tolman.space.rows import NAMES, Holdings, as_rows, conform
@@ -90,13 +90,12 @@ class LatentSpace:
             SpaceError: no space, a damaged one, one of a newer format, or no such version.
             SpaceMismatch: `encoder` is another than the space's.
         """
-        if not isinstance(path, str | os.PathLike):
-            raise SpaceError(f"expected the path of a space, got {path!r}")
-        path = Path(path)
+        path = space_path(path)
         description = SpaceDescription.read(path)
         if encoder is not None:
             _require_same(f"the encoder given for {path}", description, encoder.fingerprint)
-        return cls(path, description, DocumentStore(path / DOCUMENTS, version=version), encoder)
+        called = {column: role for role, column in description.corpus.columns.items()}
+        return cls(path, description, DocumentStore(path / DOCUMENTS, version=version, called=called), encoder)
 
     @classmethod
     def create(
@@ -124,7 +123,7 @@ class LatentSpace:
             SourceError: no documents, or a metadata column has a name that Tolman uses.
             StorageError: the disk refused; a space that was there is untouched.
         """
-        path, progress = Path(path), progress or Silent()
+        path, progress = space_path(path), progress or Silent()
         if not len(corpus):
             raise SourceError("a space needs at least one document: the corpus is empty")
         _column_schema(corpus, encoder)  # refuse before anything is written
@@ -150,12 +149,13 @@ class LatentSpace:
         store.index_fulltext(language)
         store.forget(timedelta(0))
         encoder.save(folder / ENCODER)
-        source = str(getattr(corpus.report, "source", ""))
         description = replace(
             description,
             created=now(),
             encoder=EncoderRecord(encoder.family, encoder.fingerprint, encoder.dim, digests(folder / ENCODER)),
-            corpus=CorpusRecord(corpus.fingerprint, source, len(corpus), language),
+            corpus=CorpusRecord(
+                corpus.fingerprint, corpus.report.source, len(corpus), language, dict(corpus.report.columns)
+            ),
         )
         description.write(folder)
         progress.start("dense index")
@@ -169,9 +169,8 @@ class LatentSpace:
         return len(self.store)
 
     def __repr__(self) -> str:
-        return (
-            f"LatentSpace({str(self.path)!r}, {len(self):,} documents, {self.dim} dimensions, version {self.version})"
-        )
+        held, size = counted(len(self), "document"), counted(self.dim, "dimension")
+        return f"LatentSpace({str(self.path)!r}, {held}, {size}, version {self.version})"
 
     @property
     def dim(self) -> int:
@@ -406,7 +405,12 @@ class LatentSpace:
         """Rewrite the documents without what was removed, in few files, and drop versions older than `keep`.
 
         Whoever has one of these versions open must open the space again. A damaged full-text index is made anew.
+
+        Raises:
+            TolmanError: `keep` is no time, or less than none.
         """
+        if not isinstance(keep, timedelta) or keep < timedelta(0):
+            raise TolmanError(f"expected a timedelta of zero or more for keep, got {keep!r}")
         self.store.compact()
         self.store.repair_fulltext(self.description.corpus.language)
         self.store.forget(keep)

@@ -11,8 +11,9 @@ Legend for shapes:
 
 import hashlib
 import json
+import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -49,6 +50,7 @@ _RUST_SOURCE = re.compile(r",? ?\S*/\S+\.rs:\d+:\d+.*", re.DOTALL)
 _INDEXES = "/_indices/"  # in the path of every file of an index
 _LOST_FILE = re.compile(r"Not found: .*/([^/\s]+/[^/\s]+\.lance)\b")
 
+_MOST_LISTED = 12  # versions in a message
 _READ_ROWS = 2_048  # at a time: what is read ahead counts against memory
 
 
@@ -94,20 +96,33 @@ class DocumentStore:
     meanwhile. A store opened at an earlier version can only be read.
     """
 
-    def __init__(self, path: Path, *, version: int | None = None) -> None:
+    def __init__(self, path: Path, *, version: int | None = None, called: Mapping[str, str] | None = None) -> None:
         """Open the dataset in `path`, at its newest version or at `version`.
+
+        Args:
+            path: of the dataset.
+            version: None: the newest.
+            called: name in the source -> column, where they differ; for messages about filters.
 
         Raises:
             SpaceError: no dataset there, a damaged one, or no such version.
         """
-        self._path = path
+        self._path, self._called = path, called or {}
         self._pinned = version is not None
-        if version is not None and not 0 < version < 2**63:
-            raise SpaceError(f"{path.parent} has no version {version}: `tolman info` lists those it has")
+        number = None if version is None else _whole(version)
         if not (path / "_versions").is_dir():
             raise SpaceError(f"{path.parent} has no readable {path.name}: restore it from a backup, or learn it again")
-        with _lance_errors(f"can't open {path}" + (f" at version {version}" if version is not None else "")):
-            self._dataset = lance.dataset(str(path), version=version)
+        try:
+            with _lance_errors(f"can't open {path}" + (f" at version {number}" if number is not None else "")):
+                self._dataset = lance.dataset(str(path), version=number)
+        except (SpaceError, OverflowError):
+            if number is None or self._has_version(number):
+                raise
+            raise SpaceError(f"{path.parent} has no version {number}: there {_listed(self.versions())}") from None
+
+    def _has_version(self, number: int) -> bool:
+        with _lance_errors(f"can't open {self._path}"):
+            return any(version["version"] == number for version in lance.dataset(str(self._path)).versions())
 
     @classmethod
     def create(cls, path: Path, schema: pa.Schema) -> Self:
@@ -317,7 +332,25 @@ class DocumentStore:
                 if where is None or not _is_about_the_filter(error):
                     raise
                 columns = ("id", "title", "text", "label", *self.metadata_columns)
-                raise QueryError(explain_refusal(where, _without_source(error), columns)) from None
+                raise QueryError(explain_refusal(where, _without_source(error), columns, self._called)) from None
+
+
+def _whole(version: object) -> int:
+    """The number of a version, of numpy too."""
+    try:
+        if isinstance(version, bool):
+            raise TypeError
+        return operator.index(version)  # type: ignore[arg-type]
+    except TypeError:
+        raise SpaceError(f"expected the number of a version, got {version!r}") from None
+
+
+def _listed(versions: Sequence[SpaceVersion]) -> str:
+    """ "is 1", "are 1, 4 and 7", "are 80, from 1 to 94"."""
+    numbers = [str(version.version) for version in versions]
+    if len(numbers) > _MOST_LISTED:
+        return f"are {len(numbers):,}, from {numbers[0]} to {numbers[-1]}, which `tolman info` lists"
+    return f"is {numbers[0]}" if len(numbers) == 1 else f"are {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
 @contextmanager
@@ -340,7 +373,8 @@ def _lance_errors(doing: str) -> Iterator[None]:
 def _is_about_the_filter(error: ValueError) -> bool:
     """Rather than about what was read, which Lance reports as a ValueError, too."""
     said = str(error)
-    return said.startswith(("Invalid user input", "Not supported")) or "applying filter expression" in said
+    asked = ("applying filter expression", "Cannot access field")
+    return said.startswith(("Invalid user input", "Not supported")) or any(part in said for part in asked)
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from tolman.corpus.readers.lines import ByteFile, refuse_bomb
 from tolman.corpus.readers.memory import arrow_rows, known_roles, row_bytes
-from tolman.corpus.readers.source import Source
+from tolman.corpus.readers.source import Source, refuse_repeated
 from tolman.errors import SourceError, StorageError
 
 # Read at a time: a value that a file holds once may stand in every row, and how long it is comes out only here.
@@ -27,6 +27,7 @@ def open_parquet(path: Path) -> Source:
     except (pa.ArrowException, OSError) as error:
         file.close()
         raise _damaged(path, error) from None
+    refuse_repeated(str(path), parquet.schema_arrow.names)
     groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
     refuse_bomb(path, packed=path.stat().st_size, unpacked=sum(group.total_byte_size for group in groups))
     return Source(str(path), arrow_rows(_batches(path, parquet)), "row", known_roles(parquet.schema_arrow))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tolman.corpus.readers.lines import MOST_LINE_BYTES, read_lines
-from tolman.corpus.readers.source import CHUNK_ROWS, Source, by_column
+from tolman.corpus.readers.source import CHUNK_ROWS, Source, by_column, refuse_repeated
 from tolman.errors import SourceError
 
 _HEAD_LINES = 200
@@ -94,11 +94,9 @@ def _invalid(path: Path, line: int, reason: str) -> SourceError:
 def _header(path: Path, cells: Sequence[str], notes: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     unlikely = [name for name in names if _is_number(name) or len(name) > _LONGEST_NAME]
-    repeated = [name for name in names if name and names.count(name) > 1]
     if unlikely or not any(names):
         raise SourceError(f"{path} needs a first line that names its columns; its first line holds {_short(cells)}")
-    if repeated:
-        raise SourceError(f"{path} has two columns named {repeated[0]!r}: rename one")
+    refuse_repeated(str(path), [name for name in names if name])
     named = [name or f"column_{place}" for place, name in enumerate(names, 1)]
     nameless = [new for new, name in zip(named, names, strict=True) if not name]
     if nameless:

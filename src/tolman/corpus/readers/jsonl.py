@@ -28,7 +28,8 @@ def read_objects(path: Path, notes: list[str]) -> Iterator[tuple[int, dict[str, 
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            deep = isinstance(error, RecursionError)
+            reason = "its values are nested too deep" if deep else getattr(error, "msg", str(error))
             raise SourceError(f"{path} line {number} isn't valid JSON: {reason}") from None
         if not isinstance(value, dict):
             kind = "an array" if isinstance(value, list) else "a single value"

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tolman.corpus.document import Document
-from tolman.corpus.readers.source import CHUNK_CHARACTERS, CHUNK_ROWS, Rows, Source, by_column
+from tolman.corpus.readers.source import CHUNK_CHARACTERS, CHUNK_ROWS, Rows, Source, by_column, refuse_repeated
 from tolman.errors import SourceError
 
 DOCUMENT_ROLES = {"text": "text", "title": "title", "id": "id", "label": "label", "duplicate_ids": "duplicate_ids"}
@@ -47,16 +47,20 @@ def open_arrow(table: Any) -> Source:
     """Anything with `__arrow_c_stream__`: Arrow tables and readers, pandas and polars data frames.
 
     Raises:
-        SourceError: it isn't a table.
+        SourceError: it isn't a table, or two of its columns have one name.
     """
     name = f"the {type(table).__module__.partition('.')[0]} {type(table).__name__}"
+    is_pandas = type(table).__module__.partition(".")[0] == "pandas" and hasattr(table, "columns")
+    if is_pandas:
+        refuse_repeated(name, [str(column) for column in table.columns])
     try:
-        reader = _without_index(table) or pa.RecordBatchReader.from_stream(table)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reader = _without_index(table) if is_pandas else pa.RecordBatchReader.from_stream(table)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{name} can't be read as an Arrow table: {reason}") from None
     if not isinstance(reader.schema, pa.Schema):
         raise SourceError(f"{name} has no columns: expected a table")
+    refuse_repeated(name, reader.schema.names)
     return Source(name, arrow_rows(reader), "row", known_roles(reader.schema))
 
 
@@ -133,20 +137,20 @@ def _pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch,
                 start, before = end, int(until_N[end - 1])
 
 
-def _without_index(table: Any) -> pa.RecordBatchReader | None:
-    """Rows of a pandas frame; its index is no column, and values of several types in one column become text."""
-    if type(table).__module__.partition(".")[0] != "pandas" or not hasattr(table, "columns"):
-        return None
+def _without_index(frame: Any) -> pa.RecordBatchReader:
+    """Rows of a pandas frame; its index is no column, and what Arrow has no type for, or several, becomes text."""
     try:
-        return pa.Table.from_pandas(table, preserve_index=False).to_reader()
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        mixed = {
-            name: pa.array([str(v) for v in table[name]])
-            if str(table[name].dtype) == "object"
-            else pa.array(table[name])
-            for name in table.columns
-        }
-        return pa.table(mixed).to_reader()
+        return pa.Table.from_pandas(frame, preserve_index=False).to_reader()
+    except pa.ArrowException:
+        return pa.table({str(name): _pandas_column(frame[name]) for name in frame.columns}).to_reader()
+
+
+def _pandas_column(series: Any) -> pa.Array:
+    try:
+        return pa.array(series, from_pandas=True)
+    except pa.ArrowException:
+        missing = series.isna()
+        return pa.array([None if gone else str(value) for value, gone in zip(series, missing, strict=True)])
 
 
 def known_roles(schema: pa.Schema) -> dict[str, str]:
@@ -178,7 +182,8 @@ def _texts(items: Iterator[str | None]) -> Source:
 
 
 def _mappings(items: Iterator[Mapping[str, Any]]) -> Source:
-    rows = ((number, row, _size(row)) for number, row in enumerate(items, 1))
+    named = ({str(key): value for key, value in row.items()} for row in items)
+    rows = ((number, row, _size(row)) for number, row in enumerate(named, 1))
     return Source("the list of mappings", by_column(rows), "item", ragged=True)
 
 

@@ -1,10 +1,13 @@
 """What every reader gives: rows by column, a little at a time."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import pyarrow as pa
+
+from tolman.errors import SourceError
 
 CHUNK_ROWS = 1_024
 CHUNK_CHARACTERS = 8 * 2**20
@@ -46,6 +49,13 @@ class Source:
     spelled: bool = False
     ragged: bool = False
     notes: list[str] = field(default_factory=list)
+
+
+def refuse_repeated(source: str, names: Sequence[str]) -> None:
+    """Raise SourceError if two columns of `source` have one name: nobody could say which is meant."""
+    repeated = next((name for name, times in Counter(names).items() if times > 1), None)
+    if repeated is not None:
+        raise SourceError(f"{source} has two columns named {repeated!r}: rename one")
 
 
 def by_column(rows: Iterable[tuple[int, Mapping[str, Any], int]]) -> Iterator[Rows]:
