@@ -28,6 +28,7 @@ from tolman.training import Run, Schedule, train
 _RESERVE = 0.1  # of the budget, for judging
 _HEADROOM = 1.2  # over the time that a recipe is expected to take
 _WARMUP_STEPS = 10
+_TO_GO_BACK = 2.0  # standard errors: on no corpus with labels was the start the better one
 _LEAST_SECONDS = 0.01  # that a schedule can be made for
 
 
@@ -56,12 +57,12 @@ class Trial:
             return -math.inf
         return 0.0 if self.grades is None else float(self.grades.mean())
 
-    def beats(self, other: "Trial") -> bool:
-        """Whether it leads by more than one standard error: what does well on most corpora isn't given up for noise."""
+    def beats(self, other: "Trial", errors: float = 1.0) -> bool:
+        """Whether it leads by more than so many standard errors: what does well on most corpora isn't lost to noise."""
         if self.grades is None or other.grades is None or self.grade <= other.grade:
             return False
         lead_A = self.grades - other.grades
-        return float(lead_A.mean()) > float(lead_A.std()) / math.sqrt(len(lead_A))
+        return float(lead_A.mean()) > errors * float(lead_A.std()) / math.sqrt(len(lead_A))
 
     def summary(self) -> dict[str, Any]:
         """For the recipe in space.json."""
@@ -126,7 +127,7 @@ def learn_scratch(
     if not contrastive or clock.left <= 0:
         return Learned(start, (), start)
     best, trials = search.run()
-    worse = start.beats(best) or best.grade == -math.inf
+    worse = start.beats(best, _TO_GO_BACK) or best.grade == -math.inf
     unlearned = best.run is None or best.run.steps == 0
     return Learned(start, tuple(trials), start if worse or unlearned else best)
 
