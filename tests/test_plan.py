@@ -52,3 +52,11 @@ def test_plans(base, objectives, plan):
 def test_dials_that_do_not_go_together(base, objectives, size):
     with pytest.raises(TolmanError):
         Plan.parse(base, objectives, size)
+
+
+def test_steps_are_for_transformers():
+    assert Plan.parse("transformer", "masked", None, 5).steps == 5
+    assert Plan.parse("minilm", "contrastive", None, 5).steps == 5
+    for base, steps in (("scratch", 5), ("minilm", 5), ("transformer", 0), ("transformer", True), ("transformer", 1.5)):
+        with pytest.raises(TolmanError, match="steps"):
+            Plan.parse(base, None, None, steps)

@@ -22,7 +22,6 @@ class Task:
         plan: what was asked for.
         pretrained: the model to learn on from; None where learning begins with nothing.
         seconds: of wall clock.
-        steps: at most; by the clock alone when None.
         seed: of every draw.
         corpus: fingerprint of the documents.
         workshop: folder that a killed run is resumed from.
@@ -34,7 +33,6 @@ class Task:
     plan: Plan
     pretrained: Encoder | None
     seconds: float
-    steps: int | None
     seed: int
     corpus: str
     workshop: Path
@@ -98,7 +96,7 @@ def learn_transformer(task: Task, folder: Path) -> Found:
         task.plan.objectives,
         recipe,
         seconds=task.seconds,
-        steps=task.steps,
+        steps=task.plan.steps,
         seed=task.seed,
         corpus=task.corpus,
         checkpoint=task.workshop,
@@ -131,7 +129,7 @@ def adapt(task: Task, folder: Path) -> Found:
         task.plan.objectives,
         recipe,
         seconds=task.seconds,
-        steps=task.steps,
+        steps=task.plan.steps,
         seed=task.seed,
         corpus=task.corpus,
         checkpoint=task.workshop,

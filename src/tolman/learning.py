@@ -14,7 +14,7 @@ from tolman.corpus.reading import read_corpus
 from tolman.cost import Meter, parse_budget
 from tolman.errors import SourceError, TolmanError
 from tolman.making import Made, Maker
-from tolman.plan import Plan, Pretrained, load_pretrained
+from tolman.plan import Objectives, Plan, Pretrained, load_pretrained
 from tolman.progress import Progress, Silent
 from tolman.space.description import SpaceDescription, refuse_as_model, space_path
 from tolman.space.space import LatentSpace
@@ -36,9 +36,10 @@ def learn(
     path: str | Path,
     *,
     base: str | Path = "scratch",
-    objectives: str | None = None,
+    objectives: Objectives = None,
     size: "Size | None" = None,
     budget: str | float = "60s",
+    steps: int | None = None,
     seed: int = 0,
     text: str | None = None,
     title: str | None = None,
@@ -51,14 +52,17 @@ def learn(
     Args:
         source: what `read_corpus` takes, or a Corpus.
         path: of the space, by convention NAME.space; a space that is there is replaced when the new one is whole.
-        base: "scratch" (a static encoder from this corpus alone), "minilm" or any model folder or hub id (taken as it
-            is), or "scratch+" one of these: both side by side in one vector, the weight fitted without labels.
-        objectives: "contrastive" for scratch, "none" to take the base, or the LSA start, as it is. None: what the
-            base allows.
-        size: dimensions of a scratch encoder; by the corpus when None.
+        base: "scratch" (from this corpus alone; "static" and "transformer" say what), "minilm" or any model folder or
+            hub id, or "scratch+" one of these: both side by side in one vector, the weight fitted without labels.
+        objectives: of "masked", "causal", "autoencoding" and "contrastive", with weights ("masked=1,contrastive=0.5", or
+            a mapping) or without. "contrastive" alone learns a static encoder from scratch, others a transformer; a
+            pretrained base learns on by "contrastive" and "masked". "none" takes the base, or the LSA start, as it is.
+            None: contrastive for scratch, none for a pretrained base.
+        size: of what is learned from scratch; by the corpus when None.
         budget: time for learning, "60s", "5m", "2h" or seconds. It ends training; tokenizer and start count into it
             but are not cut short, so on a large corpus a small budget is overrun. Reading before it and building
             after it are not in it.
+        steps: of a transformer, at most; a run that these end, and not the budget, is repeated bit for bit.
         seed: of every draw.
         text, title, id, label: columns of the source; guessed when None.
         progress: who watches; nobody when None.
@@ -77,7 +81,7 @@ def learn(
     progress = progress or Silent()
     path = space_path(path)
     seconds, seed = parse_budget(budget), _seed(seed)
-    plan = Plan.parse(str(base), objectives, size)
+    plan = Plan.parse(str(base), objectives, size, steps)
     refuse_as_model(plan.pretrained)
     require_place(path)
     with Meter() as meter:

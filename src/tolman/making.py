@@ -56,9 +56,8 @@ class Maker:
         seed: int,
         workshop: Path,
         progress: Progress,
-        steps: int | None = None,
     ) -> None:
-        self.corpus, self.plan, self.seconds, self.steps, self.seed = corpus, plan, seconds, steps, seed
+        self.corpus, self.plan, self.seconds, self.seed = corpus, plan, seconds, seed
         self.pretrained, self.workshop, self.progress = pretrained, workshop, progress
 
     def make(self) -> Made:
@@ -99,7 +98,6 @@ class Maker:
                 self.plan,
                 self.pretrained if self.plan.learner == "adapted" else None,
                 self.seconds,
-                self.steps,
                 self.seed,
                 self.corpus.fingerprint,
                 self.workshop,

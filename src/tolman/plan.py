@@ -32,15 +32,17 @@ class Plan:
         pretrained: the model that learns on, stands beside what is learned, or is all; None for scratch alone.
         objectives: name to weight; none of them leaves the static encoder at its LSA start.
         size: of what is learned from nothing.
+        steps: of a transformer, at most; by the clock alone when None.
     """
 
     learner: Learner | None
     pretrained: str | None
     objectives: Mapping[str, float] = field(default_factory=dict)
     size: "Size | None" = None
+    steps: int | None = None
 
     @classmethod
-    def parse(cls, base: str, objectives: Objectives, size: "Size | None") -> "Plan":
+    def parse(cls, base: str, objectives: Objectives, size: "Size | None", steps: int | None = None) -> "Plan":
         """Read the dials, refuse what they can't do together.
 
         Args:
@@ -48,10 +50,12 @@ class Plan:
             objectives: "masked=1,contrastive=0.5", names alone weighing 1; a mapping; "none"; None for what suits the
                 base.
             size: of what is learned from nothing; None for what suits the corpus.
+            steps: of a transformer, at most.
 
         Raises:
             ModelError: no base, or none after the plus.
-            TolmanError: objectives that the base can't learn by, no such size, or a size for a base that has its own.
+            TolmanError: objectives that the base can't learn by, no such size, a size for a base that has its own, or
+                steps where no transformer learns.
         """
         if not base.strip():
             raise ModelError("expected a base: scratch, minilm, a model folder or a hub id; got nothing")
@@ -62,19 +66,22 @@ class Plan:
         if size is not None:
             _require_size(size, base, scratch=first in SCRATCH)
         if first not in SCRATCH:
-            return cls._of_pretrained(base, weights or {})
+            return cls._of_pretrained(base, weights or {}, steps)
         learner = _learner(base, first, second, weights)
         if weights is None:
             weights = {"contrastive": 1.0} if learner == "static" else {"masked": 1.0, "contrastive": 1.0}
-        return cls(learner, second or None, weights, size)
+        _require_steps(steps, learner)
+        return cls(learner, second or None, weights, size, steps)
 
     @classmethod
-    def _of_pretrained(cls, base: str, weights: Mapping[str, float]) -> "Plan":
+    def _of_pretrained(cls, base: str, weights: Mapping[str, float], steps: int | None) -> "Plan":
         unfit = [name for name in weights if name not in ADAPTING_OBJECTIVES]
         if unfit:
             allowed = ", ".join(ADAPTING_OBJECTIVES)
             raise TolmanError(f"a pretrained base learns on by {allowed} or none; got {', '.join(unfit)}")
-        return cls("adapted" if weights else None, base, weights, None)
+        learner: Learner | None = "adapted" if weights else None
+        _require_steps(steps, learner)
+        return cls(learner, base, weights, None, steps)
 
 
 def _learner(base: str, first: str, second: str, weights: Mapping[str, float] | None) -> Learner:
@@ -119,6 +126,15 @@ def _weight(name: str, weight: Any) -> float:
     if not 0 < number < math.inf:
         raise TolmanError(f"expected a weight above 0 for {name}, got {weight!r}")
     return number
+
+
+def _require_steps(steps: int | None, learner: Learner | None) -> None:
+    if steps is None:
+        return
+    if learner not in ("transformer", "adapted"):
+        raise TolmanError("steps are for a transformer that learns; here no transformer does")
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise TolmanError(f"expected a number of steps from 1, got {steps!r}")
 
 
 def _require_size(size: str, base: str, *, scratch: bool) -> None:

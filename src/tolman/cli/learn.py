@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="scratch, minilm, a model folder or a hub id; scratch+minilm puts two side by side.",
 )
-@click.option("--objectives", metavar="LIST", help="What to learn by, with commas; none takes the base as it is.")
+@click.option(
+    "--objectives",
+    metavar="LIST",
+    help="masked, causal, autoencoding, contrastive; with weights: masked=1,causal=0.5. none takes the base as it is.",
+)
 @click.option("--size", type=click.Choice(["tiny", "small", "base"]), help="How big.  [default: by the corpus]")
 @click.option(
     "--budget",
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="How long to learn: 60s, 5m, 2h or seconds; see above.",
 )
+@click.option("--steps", type=int, help="Of a transformer, at most: a run that these end is repeated bit for bit.")
 @click.option("--seed", default=0, show_default=True, help="For repeatable runs.")
 def learn(
     source: str,
@@ -47,6 +52,7 @@ def learn(
     objectives: str | None,
     size: "Size | None",
     budget: str,
+    steps: int | None,
     seed: int,
 ) -> None:
     """Learn a latent space from a pile of text.
@@ -64,6 +70,7 @@ def learn(
       tolman learn tickets.csv --text body --title subject -o tickets.space
       tolman learn papers/ --budget 5m
       tolman learn python:stdlib --base scratch+minilm
+      tolman learn articles.jsonl --objectives masked,contrastive --budget 30m
     """
     from tolman.learning import learn as learn_space
 
@@ -75,6 +82,7 @@ def learn(
             objectives=objectives,
             size=size,
             budget=budget,
+            steps=steps,
             seed=seed,
             text=text,
             title=title,
