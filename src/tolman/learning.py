@@ -54,8 +54,8 @@ def learn(
         path: of the space, by convention NAME.space; a space that is there is replaced when the new one is whole.
         base: "scratch" (from this corpus alone; "static" and "transformer" say what), "minilm" or any model folder or
             hub id, or "scratch+" one of these: both side by side in one vector, the weight fitted without labels.
-        objectives: of "masked", "causal", "autoencoding" and "contrastive", with weights ("masked=1,contrastive=0.5", or
-            a mapping) or without. "contrastive" alone learns a static encoder from scratch, others a transformer; a
+        objectives: of "masked", "causal", "autoencoding" and "contrastive", with weights ("masked=1,causal=0.5", or a
+            mapping) or without. "contrastive" alone learns a static encoder from scratch, others a transformer; a
             pretrained base learns on by "contrastive" and "masked". "none" takes the base, or the LSA start, as it is.
             None: contrastive for scratch, none for a pretrained base.
         size: of what is learned from scratch; by the corpus when None.

@@ -31,6 +31,7 @@ from tolman.storage import storing
 CHECKPOINT_EVERY_S = 15.0
 """How much of a run is lost at most when it is killed."""
 _QUALITY_EVERY = 0.1  # of the run
+_WATCHING = 0.05  # of the time, at most, goes into measuring quality
 _SMOOTHING = 0.9
 _MOST_RETREATS = 3
 _RETREAT = 0.5  # of the rate, after each
@@ -203,6 +204,7 @@ class _Training:
             progress.say(f"resuming at step {found.step}")
         self.earlier, self.seen_before = self.state.seconds, self._tokens() - self.state.tokens
         self.started = self.saved = time.monotonic()
+        self.watching = 0.0  # seconds spent on measuring quality
         self.remember()
         progress.start("learning", 1.0)
         self.shown = self.place
@@ -210,7 +212,9 @@ class _Training:
 
     @property
     def place(self) -> float:
-        return min(1.0, self.schedule.place(self.state.step, self.state.seconds))
+        """Share of the run that is done; a step that would end later than the budget by more than half isn't begun."""
+        half_a_step = 0.5 * self.state.seconds / max(1, self.state.step)
+        return min(1.0, self.schedule.place(self.state.step, self.state.seconds + half_a_step))
 
     def step(self, loss: Tensor, losses: dict[str, Tensor]) -> bool:
         """Learn from one batch; False, and nothing learned, where the loss or its gradient is out of bounds."""
@@ -234,8 +238,10 @@ class _Training:
         if self.state.tokens:
             facts["tokens/s"] = round(self.state.tokens / max(self.state.seconds, 1e-3))
         measured = None
-        if quality and self.place >= self.state.next_quality:
+        if quality and self.state.next_quality <= self.place < 1 and self.watching <= _WATCHING * self.state.seconds:
+            before = time.monotonic()
             measured = quality()
+            self.watching += time.monotonic() - before
             facts["quality"] = round(measured, 3)
             self.state.next_quality = self.place + _QUALITY_EVERY
         self.state.mark(self.place, measured)
