@@ -73,9 +73,10 @@ def test_no_space_is_told_from_a_folder_that_is_none(tmp_path: Path) -> None:
         SpaceDescription.read(tmp_path)
 
 
-def test_a_space_of_format_1_opens_without_its_confidence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_space_of_an_earlier_format_opens_without_its_confidence(tmp_path: Path, version: int) -> None:
     SpaceDescription(search=SearchSettings(lexical_weight=0.3, confidence={"threshold": 0.5})).write(tmp_path)
     stored = json.loads((tmp_path / "space.json").read_text())
-    (tmp_path / "space.json").write_text(json.dumps(stored | {"format": 1}))
+    (tmp_path / "space.json").write_text(json.dumps(stored | {"format": version}))
     search = SpaceDescription.read(tmp_path).search
     assert (search.lexical_weight, search.confidence) == (0.3, None)

@@ -12,7 +12,7 @@ Legend for shapes:
 
 import operator
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tolman.confidence import Confidence, nearness
+from tolman.confidence import Confidence, Evidence, coverage, nearness, telling_words
 from tolman.corpus.cleaning import drop_surrogates
 from tolman.corpus.passages import words
 from tolman.errors import QueryError, SpaceError
@@ -147,6 +147,7 @@ def search(
         return []
     vectors_QD = space.encoder.encode(list(queries), "query")
     rankings = rank(space, queries, vectors_QD, k=k, mode=mode, where=where)
+    judge = _Judge.of(space, queries)
     results: list[SearchResult] = []
     for start in range(0, len(queries), _READ_TOGETHER):
         block = slice(start, start + _READ_TOGETHER)
@@ -154,7 +155,7 @@ def search(
         for query, query_D, ranking in zip(queries[block], vectors_QD[block], rankings[block], strict=True):
             rows = [documents[position] for position in ranking.positions_M.tolist()]
             spans = _snippet_spans(space, query, query_D, rows) if snippets else [(0, 0)] * len(rows)
-            results.append(_result(space, query, ranking, rows, spans, mode=mode))
+            results.append(_result(judge, query, ranking, rows, spans, mode=mode))
     return results
 
 
@@ -266,9 +267,10 @@ def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> 
 
 
 def _result(
-    space: "LatentSpace", query: str, ranking: Ranking, rows: Sequence[Row], spans: Sequence[Span], *, mode: Mode
+    judge: "_Judge | None", query: str, ranking: Ranking, rows: Sequence[Row], spans: Sequence[Span], *, mode: Mode
 ) -> SearchResult:
-    confidences_K, relevant = _confidence(space, query, ranking)
+    count = len(ranking.positions_M)
+    confidences_K, relevant = judge(query, ranking) if judge else ([None] * count, count > 0)
     hits = [
         Hit(
             id=row["id"],
@@ -284,30 +286,56 @@ def _result(
     return SearchResult(query, mode, tuple(hits), relevant)
 
 
-def _confidence(space: "LatentSpace", query: str, ranking: Ranking) -> tuple[Sequence[float | None], bool]:
-    """Of each hit, and whether there is an answer at all."""
-    stored = space.description.search.confidence
-    count = len(ranking.positions_M)
-    if not count:
-        return [], False
-    if stored is None:
-        return [None] * count, True
-    try:
-        fitted = Confidence.from_json(stored)
-    except (KeyError, TypeError) as error:
-        raise SpaceError(f"{space.path}/space.json is damaged: no {error} in search.confidence") from None
-    near, cosines_M = ranking.near, ranking.cosines_M.astype(np.float64)
-    if space.description.encoder.family != "transformer" and ranking.best_bm25 == 0:
-        cosines_M[:] = near = 0  # no word of the query is in the corpus: what was learned there saw fragments of words
-    confidences_M, relevant = fitted.of_ranking(
-        cosines_M,
-        ranking.bm25_M.astype(np.float64),
-        near,
-        ranking.best_bm25,
-        words=len(words(query)),
-        documents=len(space),
-    )
-    return [float(probability) for probability in confidences_M], relevant
+@dataclass(frozen=True)
+class _Judge:
+    """Says how sure to be of what some queries found.
+
+    Attributes:
+        fitted: of the space.
+        best: BM25 of the best document for each telling word of the queries alone, whatever the filter.
+        documents: in the space.
+        fragments: whether the encoder reads a word that nobody knows as pieces of words that it does.
+    """
+
+    fitted: Confidence
+    best: Mapping[str, float]
+    documents: int
+    fragments: bool
+
+    @classmethod
+    def of(cls, space: "LatentSpace", queries: Sequence[str]) -> "_Judge | None":
+        """None where the space wasn't calibrated."""
+        stored = space.description.search.confidence
+        if stored is None:
+            return None
+        try:
+            fitted = Confidence.from_json(stored)
+        except (KeyError, TypeError) as error:
+            raise SpaceError(f"{space.path}/space.json is damaged: no {error} in search.confidence") from None
+        asked = list({word: None for query in queries for word in telling_words(query, fitted.passed_over)})
+        best = {
+            word: float(scores.max(initial=0.0))
+            for word, (_, scores) in zip(asked, _lexical(space, asked, 1, None), strict=True)
+        }
+        return cls(fitted, best, len(space), space.description.encoder.family != "transformer")
+
+    def __call__(self, query: str, ranking: Ranking) -> tuple[Sequence[float | None], bool]:
+        """Confidence of each hit, and whether there is an answer at all."""
+        if not len(ranking.positions_M):
+            return [], False
+        near, cosines_M = ranking.near, ranking.cosines_M.astype(np.float64)
+        if self.fragments and ranking.best_bm25 == 0:
+            cosines_M[:] = near = 0  # no word of the query is in the corpus: what was learned there saw fragments
+        best_W = [self.best[word] for word in telling_words(query, self.fitted.passed_over)]
+        covered = coverage(ranking.best_bm25, best_W, self.documents)
+        confidences_M, relevant = self.fitted.of_ranking(
+            cosines_M,
+            ranking.bm25_M.astype(np.float64),
+            Evidence(near, covered, len(best_W), alone=not self.fragments),
+            words=len(words(query)),
+            documents=self.documents,
+        )
+        return [float(probability) for probability in confidences_M], relevant
 
 
 def _snippet_spans(space: "LatentSpace", query: str, query_D: Floats, rows: Sequence[Row]) -> list[Span]:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from tolman.errors import SpaceError, StorageError
 
-FORMAT = 2
+FORMAT = 3
 FILE = "space.json"
 
 
@@ -148,7 +148,7 @@ class SpaceDescription:
         _refuse_newer(version, path)
         try:
             parts = {name: _typed(kind, stored[name]) for name, kind in _PARTS.items()}
-            if version < 2:  # its confidence was fitted on other evidence: hits have none until it is learned again
+            if version < 3:  # its confidence was fitted on other evidence: hits have none until it is learned again
                 parts["search"] = replace(parts["search"], confidence=None)
             plain = {f.name: stored[f.name] for f in fields(cls) if f.name in stored and f.name not in _PARTS}
             return cls(**plain | parts | {"parents": tuple(stored.get("parents", ()))})
