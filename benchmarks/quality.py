@@ -28,7 +28,7 @@ from remembering import RememberingMiniLM
 from report import write_result
 from sets import SETS, RetrievalSet, json_lines
 
-from tolman.confidence import Confidence, Evidence, coverage, nearness, telling_words
+from tolman.confidence import Confidence, Evidence, coverage, telling_words
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
 from tolman.corpus.passages import sentences, words
@@ -136,15 +136,16 @@ def evidence(ground: Ground, made: Made, confidence: Confidence, questions: list
     asked = list({word: None for each in telling for word in each})
     best = dict(zip(asked, ground.bm25(asked).max(axis=1).tolist(), strict=True))
     knows = made.encoder.family == "transformer"
-    found = zip(telling, nearness(cosines(ground, made, questions)), ground.bm25(questions).max(axis=1), strict=True)
+    near = confidence.nearness(cosines(ground, made, questions), len(ground.contents))
+    found = zip(telling, near, ground.bm25(questions).max(axis=1), strict=True)
     return [
         Evidence(
-            float(near) if knows or bm25 else 0.0,
+            float(cosine) if knows or bm25 else 0.0,
             coverage(float(bm25), [best[word] for word in each], len(ground.contents)),
             len(each),
             alone=knows,
         )
-        for each, near, bm25 in found
+        for each, cosine, bm25 in found
     ]
 
 

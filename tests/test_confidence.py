@@ -186,6 +186,15 @@ def test_nearness_is_the_mean_of_the_nearest():
     assert nearness(cosines[:, :0])[0] == 0
 
 
+def test_in_a_larger_space_as_many_documents_are_near_as_stand_for_those_of_the_fit(confidence):
+    cosines = np.random.default_rng(0).normal(0.2, 0.1, (50, 12 * DOCUMENTS))
+    few, many = cosines[:, :DOCUMENTS], cosines
+    np.testing.assert_array_equal(confidence.nearness(few, DOCUMENTS), nearness(few))
+    np.testing.assert_array_equal(confidence.nearness(few[:, :200], 200), nearness(few[:, :200]))
+    assert confidence.nearness(many, 12 * DOCUMENTS).mean() == pytest.approx(nearness(few).mean(), abs=0.01)
+    assert nearness(many).mean() > nearness(few).mean() + 0.05
+
+
 def test_more_cosine_is_more_confidence(confidence):
     cosines = np.linspace(0, 1, 20)
     for lexical in (0.0, 3.0):

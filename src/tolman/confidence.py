@@ -42,7 +42,7 @@ from tolman.tuning import bm25_scores
 Numbers: TypeAlias = NDArray[np.floating[Any]]
 
 NEAREST = 3
-"""Documents whose mean cosine is the nearness of a query: a topic may have no more."""
+"""Documents whose mean cosine is the nearness of a question in the fit: a topic may have no more."""
 _RAREST = 1.5  # times the largest idf: about what a word that nobody knows would score where it stood
 _MOST_WORDS = 20  # from there on the coverage of foreign text hardly falls any more
 _MOST_COMMON = 1_000  # words, among which are those that the full text passes over
@@ -89,7 +89,7 @@ class Evidence:
     """What a query found, all documents that were considered taken together.
 
     Attributes:
-        near: `nearness`.
+        near: `Confidence.nearness`.
         coverage: see `coverage`.
         words: how many of the query's words tell, see `telling_words`.
         alone: whether nearness may tell by itself, for the encoder knows words that the corpus doesn't.
@@ -112,6 +112,7 @@ class Confidence:
         words: fewest and most words of the questions it was fitted on; shorter and longer queries count as these.
         calibration_error: expected calibration error of `hit` on questions that its fit had not seen.
         near: the usual nearness of the corpus's own questions, and its spread.
+        documents: among which these questions were asked.
         passed_over: common words that the full text doesn't search for, in lower case.
     """
 
@@ -121,6 +122,7 @@ class Confidence:
     words: tuple[int, int]
     calibration_error: float
     near: tuple[float, float]
+    documents: int
     passed_over: tuple[str, ...] = ()
 
     def of_ranking(
@@ -157,6 +159,11 @@ class Confidence:
             probability = max(probability, float(_NEAR_ALONE(np.array([near]))))
         return probability, probability >= self.threshold
 
+    def nearness(self, cosines_QN: Numbers, documents: int) -> Numbers:
+        """`nearness` to so many of the space's `documents` as stand for `NEAREST` in the fit: among more documents
+        some are nearer by accident."""
+        return nearness(cosines_QN, max(NEAREST, round(NEAREST * documents / self.documents)))
+
     def to_json(self) -> dict[str, Any]:
         """For space.json."""
         return asdict(self)
@@ -171,6 +178,7 @@ class Confidence:
             words=(int(stored["words"][0]), int(stored["words"][1])),
             calibration_error=stored["calibration_error"],
             near=(float(stored["near"][0]), float(stored["near"][1])),
+            documents=int(stored["documents"]),
             passed_over=tuple(stored["passed_over"]),
         )
 
@@ -178,9 +186,9 @@ class Confidence:
 _LOGISTICS = ("hit", "answer")
 
 
-def nearness(cosines_QN: Numbers) -> Numbers:
+def nearness(cosines_QN: Numbers, nearest: int = NEAREST) -> Numbers:
     """Mean cosine of the nearest documents of each query (Q,); 0 where there are none."""
-    near = min(NEAREST, cosines_QN.shape[1])
+    near = min(nearest, cosines_QN.shape[1])
     if not near:
         return np.zeros(len(cosines_QN))
     return np.asarray(-np.partition(-cosines_QN, near - 1, axis=1)[:, :near].mean(axis=1))
@@ -252,6 +260,7 @@ def fit_confidence(
         (int(words_Q.min()), int(words_Q.max())),
         pairs.calibration_error(),
         _usual_nearness(nearness(cosines_QN), heads),
+        cosines_QN.shape[1],
         tuple(passed_over),
     )
 

@@ -5,7 +5,8 @@ all by one sum of normalised scores: see `tolman.ranking`.
 
 Legend for shapes:
     Q  queries
-    M  candidates of one query
+    M  candidates of one query, in a Ranking the best of them
+    C  candidates of one query, all of them
     K  hits of one query
     D  dimensions
 """
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tolman.confidence import Confidence, Evidence, coverage, nearness, telling_words
+from tolman.confidence import Confidence, Evidence, coverage, telling_words
 from tolman.corpus.cleaning import drop_surrogates
 from tolman.corpus.passages import words
 from tolman.errors import QueryError, SpaceError
@@ -103,7 +104,7 @@ class Ranking:
         scores_M: what they are sorted by.
         cosines_M: of each.
         bm25_M: of each, 0 where no word is shared.
-        near: nearness of the query, see `tolman.confidence`, among the documents that were considered.
+        considered_C: cosines of all documents that were considered.
         best_bm25: of any of them.
     """
 
@@ -111,7 +112,7 @@ class Ranking:
     scores_M: Floats
     cosines_M: Floats
     bm25_M: Floats
-    near: float
+    considered_C: Floats
     best_bm25: float
 
 
@@ -253,8 +254,8 @@ def _together(
     scores_M = score(space, cosines_M, bm25_M)
     kept = np.argsort(-scores_M, kind="stable")[:k]
     kept = kept[np.isfinite(scores_M[kept])]
-    near, best_bm25 = float(nearness(cosines_M[None, :])[0]), float(bm25_M.max(initial=0.0))
-    return Ranking(positions_M[kept], scores_M[kept], cosines_M[kept], bm25_M[kept], near, best_bm25)
+    best_bm25 = float(bm25_M.max(initial=0.0))
+    return Ranking(positions_M[kept], scores_M[kept], cosines_M[kept], bm25_M[kept], cosines_M, best_bm25)
 
 
 def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> dict[int, Row]:
@@ -323,7 +324,8 @@ class _Judge:
         """Confidence of each hit, and whether there is an answer at all."""
         if not len(ranking.positions_M):
             return [], False
-        near, cosines_M = ranking.near, ranking.cosines_M.astype(np.float64)
+        near = float(self.fitted.nearness(ranking.considered_C[None, :], self.documents)[0])
+        cosines_M = ranking.cosines_M.astype(np.float64)
         if self.fragments and ranking.best_bm25 == 0:
             cosines_M[:] = near = 0  # no word of the query is in the corpus: what was learned there saw fragments
         best_W = [self.best[word] for word in telling_words(query, self.fitted.passed_over)]
