@@ -8,10 +8,16 @@ Nothing is fitted on judgments: they are read only after all is learned and chos
 contrastive learning. BM25 is the full-text engine that searches use, with the language it guesses. MiniLM is cut at
 256 tokens, as published; the blended encoder is scored as the weighted mean of the cosines of its parts, which is
 what its vectors give.
+
+Refusal: AUROC of answerability between a set's own questions and those of the other sets, and the share that is refused
+of its own; of the other sets'; of general knowledge (nq_open); and of topics, words that stand in at least three and
+under a tenth of the ranked documents, one by one and two of a document together.
 """
 
 import argparse
+import re
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +26,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from remembering import RememberingMiniLM
 from report import write_result
-from sets import SETS, RetrievalSet
+from sets import SETS, RetrievalSet, json_lines
 
-from tolman.confidence import Confidence, nearness
+from tolman.confidence import Confidence, Evidence, coverage, telling_words
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
 from tolman.corpus.passages import sentences, words
@@ -37,6 +43,7 @@ from tolman.tuning import bm25_scores
 
 NEIGHBOURS = 10
 FOREIGN_QUESTIONS = 200
+TOPICS = 100  # of one word, and as many of two
 MINILM = RememberingMiniLM()
 
 
@@ -123,20 +130,48 @@ def knn_accuracy(ground: Ground, made: Made) -> float | None:
     return float((votes.argmax(axis=1) == labels_N)[labelled].mean())
 
 
-def refusal(ground: Ground, made: Made, foreign: list[str]) -> tuple[float, float, float]:
-    """(AUROC of answerability between own and foreign questions, shares of own and of foreign questions refused)."""
+def evidence(ground: Ground, made: Made, confidence: Confidence, questions: list[str]) -> list[Evidence]:
+    """What `search` would weigh, over the ranked documents."""
+    telling = [telling_words(question, confidence.passed_over) for question in questions]
+    asked = list({word: None for each in telling for word in each})
+    best = dict(zip(asked, ground.bm25(asked).max(axis=1).tolist(), strict=True))
+    knows = made.encoder.family == "transformer"
+    near = confidence.nearness(cosines(ground, made, questions), len(ground.contents))
+    found = zip(telling, near, ground.bm25(questions).max(axis=1), strict=True)
+    return [
+        Evidence(
+            float(cosine) if knows or bm25 else 0.0,
+            coverage(float(bm25), [best[word] for word in each], len(ground.contents)),
+            len(each),
+            alone=knows,
+        )
+        for each, cosine, bm25 in found
+    ]
+
+
+def topics(ground: Ground) -> list[str]:
+    """Plain queries that the ranked documents hold something about."""
+    generator, contents = np.random.default_rng(0), ground.contents
+    found = [sorted({word.lower() for word in re.findall(r"[^\W\d_]{3,}", content)}) for content in contents]
+    count = Counter(word for each in found for word in each)
+    fit = [[word for word in each if 3 <= count[word] < len(contents) / 10] for each in found]
+    known = sorted({word for each in fit for word in each})
+    pairs = [each for each in fit if len(each) > 1]
+    two = [" ".join(generator.choice(pairs[i], 2, replace=False)) for i in generator.integers(0, len(pairs), TOPICS)]
+    return [str(word) for word in generator.choice(known, TOPICS, replace=False)] + two
+
+
+def refusal(ground: Ground, made: Made, asked: dict[str, list[str]]) -> dict[str, float]:
+    """Share of each kind of question that is refused, and the AUROC of answerability between own and foreign ones."""
     confidence = Confidence.from_json(made.search.confidence)
-    scores, refused = [], []
-    for questions, bm25 in ((ground.set.queries, ground.own_bm25), (foreign, ground.bm25(foreign))):
-        near = nearness(cosines(ground, made, questions))
-        answers = [
-            confidence.of_answer(float(n), float(b), documents=len(ground.contents))
-            for n, b in zip(near, bm25.max(axis=1), strict=True)
-        ]
-        scores.append([probability for probability, _ in answers])
-        refused.append(1 - float(np.mean([kept for _, kept in answers])))
-    own = [True] * len(scores[0]) + [False] * len(scores[1])
-    return auroc(scores[0] + scores[1], own), *refused
+    answers = {
+        kind: [confidence.of_answer(each) for each in evidence(ground, made, confidence, questions)]
+        for kind, questions in asked.items()
+    }
+    scores = {kind: [probability for probability, _ in each] for kind, each in answers.items()}
+    own = [True] * len(scores["own"]) + [False] * len(scores["foreign"])
+    shares = {f"{kind} refused": 1 - float(np.mean([found for _, found in each])) for kind, each in answers.items()}
+    return {"refusal AUROC": auroc(scores["own"] + scores["foreign"], own)} | shares
 
 
 def calibration(ground: Ground, made: Made, seed: int) -> float:
@@ -159,7 +194,7 @@ def calibration(ground: Ground, made: Made, seed: int) -> float:
 
 
 def measure(
-    ground: Ground, base: str, seed: int, seconds: float, foreign: list[str], *, without_minilm: bool
+    ground: Ground, base: str, seed: int, seconds: float, asked: dict[str, list[str]], *, without_minilm: bool
 ) -> dict[str, object]:
     started = time.monotonic()
     made = make(ground, base, None, seed, seconds)
@@ -168,11 +203,11 @@ def measure(
     ranking = HybridRanking(made.search.lexical_weight)
     hybrid = np.stack([ranking.score(c, b) for c, b in zip(own, ground.own_bm25, strict=True)])
     calibrated = made.search.confidence is not None
-    area, own_refused, foreign_refused = refusal(ground, made, foreign) if calibrated else (None, None, None)
     row = {"set": ground.set.name, "base": base, "seed": seed, "dense": ground.score(own)}
     if base == "scratch":
         start = make(ground, base, "none", seed, seconds)
         row["start"] = ground.score(cosines(ground, start, ground.set.queries))
+    row |= refusal(ground, made, asked) if calibrated else {}
     return row | {
         "BM25": ground.score(ground.own_bm25),
         "MiniLM": None if without_minilm else ground.score(MINILM.encode(ground.set.queries) @ ground.minilm.T),
@@ -182,9 +217,6 @@ def measure(
         "knn": knn_accuracy(ground, made),
         "fit ECE": made.quality.get("confidence_calibration_error"),
         "judged ECE": calibration(ground, made, seed) if calibrated else None,
-        "refusal AUROC": area,
-        "own refused": own_refused,
-        "foreign refused": foreign_refused,
         "chosen": chosen(made),
         "seconds": took,
     }
@@ -219,6 +251,7 @@ def main() -> None:
     options = parser.parse_args()
     sets = {name: SETS[name](options.data) for name in SETS if name in options.sets.split(",")}
     everyone = {name: s.queries for name, s in sets.items()}
+    general = [q["question"] for q in json_lines(next(options.data.glob("nq_open/*.jsonl")))]
     generator = np.random.default_rng(0)
     rows = []
     for name, original in sets.items():
@@ -226,10 +259,11 @@ def main() -> None:
         ground = Ground(first_sentences(s) if options.first_sentence else s)
         others = [q for other, queries in everyone.items() if other != name for q in queries]
         foreign = [others[i] for i in generator.permutation(len(others))[:FOREIGN_QUESTIONS]]
+        asked = {"own": s.queries, "foreign": foreign, "general": general[:FOREIGN_QUESTIONS], "topic": topics(ground)}
         for base in options.bases.split(","):
             for seed in range(options.seeds if base != "minilm" else 1):
                 without = "minilm" not in options.bases
-                rows.append(measure(ground, base, seed, options.budget, foreign, without_minilm=without))
+                rows.append(measure(ground, base, seed, options.budget, asked, without_minilm=without))
                 print({k: round(v, 4) if isinstance(v, float) else v for k, v in rows[-1].items()}, flush=True)
     variant = "-untitled" if options.untitled else "-short" if options.first_sentence else ""
     write_result(f"quality{variant}{options.name}", rows, __doc__ or "")

@@ -1,8 +1,25 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from tiny import tiny_corpus, tiny_document, tiny_encoder
 
-from tolman.confidence import NEAREST, REFUSED_SHARE, Confidence, Logistic, fit_confidence, nearness
+from tolman.confidence import (
+    NEAREST,
+    Confidence,
+    Evidence,
+    Logistic,
+    coverage,
+    fit_confidence,
+    nearness,
+    rehearse_bm25,
+    telling_words,
+)
+from tolman.judge import Pool
 from tolman.metrics import expected_calibration_error
+from tolman.space.description import SearchSettings, SpaceDescription
+from tolman.space.space import LatentSpace
+from tolman.tuning import bm25_scores
 
 QUESTIONS, DOCUMENTS = 300, 1_000
 
@@ -41,31 +58,125 @@ def test_it_is_calibrated_on_questions_it_never_saw(confidence):
     assert confidence.calibration_error < 0.06
 
 
-def test_the_threshold_refuses_the_share_it_says(confidence):
-    cosines, lexical, _ = rehearsal(0)
-    kept = [
-        confidence.of_answer(float(near), float(b.max()), documents=DOCUMENTS)[1]
-        for near, b in zip(nearness(cosines), lexical, strict=True)
+USUAL = 0.4
+
+
+@pytest.fixture(scope="module")
+def usual(confidence):
+    """The same, of questions that are usually as near as USUAL."""
+    return Confidence(**{**vars(confidence), "near": (USUAL, 0.1)})
+
+
+def test_a_topic_of_one_word_is_found_however_near_and_an_unknown_word_is_not(usual):
+    for near in (0.0, USUAL, 1.0):
+        assert usual.of_answer(Evidence(near, 1.0, 1))[1]
+        assert not usual.of_answer(Evidence(near, 0.0, 1))[1]
+
+
+def test_words_strewn_over_documents_are_no_answer(usual):
+    together, strewn = Evidence(USUAL, 0.7, 8), Evidence(USUAL, 0.25, 8)
+    assert usual.of_answer(together)[1]
+    assert not usual.of_answer(strewn)[1]
+
+
+def test_more_coverage_more_words_and_more_nearness_are_more_of_an_answer(usual):
+    for evidence in (
+        [Evidence(USUAL, covered, 8) for covered in np.linspace(0, 1, 10)],
+        [Evidence(USUAL, 0.3, words) for words in (1, 2, 5, 20)],
+        [Evidence(near, 0.3, 8) for near in np.linspace(0.1, 0.7, 10)],
+    ):
+        probabilities = [usual.of_answer(each)[0] for each in evidence]
+        assert (np.diff(probabilities) > 0).all()
+
+
+def test_a_pasted_page_is_not_an_answer_for_its_length(usual):
+    page = Evidence(USUAL - 0.05, 0.08, 400)
+    assert not usual.of_answer(page)[1]
+    assert usual.of_answer(page) == usual.of_answer(Evidence(USUAL - 0.05, 0.08, 20))
+
+
+def test_nearness_tells_alone_only_for_an_encoder_that_knows_the_language(usual):
+    assert usual.of_answer(Evidence(USUAL + 0.05, 0.0, 5, alone=True))[1]
+    assert not usual.of_answer(Evidence(USUAL - 0.05, 0.0, 5, alone=True))[1]
+    assert not usual.of_answer(Evidence(USUAL + 0.05, 0.0, 5))[1]
+
+
+def test_the_usual_nearness_is_that_of_the_farther_kind_of_question():
+    cosines, lexical, words = rehearsal(0)
+    nearer = cosines.copy()
+    nearer[100:] += 0.3  # sentences
+    for asked in (nearer, nearer[::-1]):
+        heads = 100 if asked is nearer else 200
+        fitted = fit_confidence(asked, lexical, np.arange(QUESTIONS), words, heads=heads, seed=0)
+        far = nearness(cosines[:100])
+        assert fitted.near == pytest.approx((np.median(far), far.std()), rel=1e-4)
+
+
+def test_coverage_is_a_share_of_what_the_words_could_score():
+    assert coverage(6.0, [6.0], 1_000) == 1
+    assert coverage(6.0, [6.0, 4.0, 2.0], 1_000) == pytest.approx(0.5)
+    assert coverage(7.0, [6.0], 1_000) == 1  # a word that stands twice in the query
+    assert coverage(0.0, [0.0, 0.0], 1_000) == coverage(0.0, [], 1_000) == 0
+    unknown = coverage(6.0, [6.0, 0.0], 1_000)
+    assert coverage(6.0, [6.0, 0.0], 100_000) < unknown < coverage(6.0, [6.0, 6.0], 1_000)
+
+
+def test_words_tell_once_and_without_those_that_are_passed_over():
+    assert telling_words("The Normans and the normans, of ThreadPool", ("the", "and", "of")) == [
+        "Normans",
+        "ThreadPool",
     ]
-    assert 1 - np.mean(kept) == pytest.approx(REFUSED_SHARE, abs=0.01)
+    assert telling_words("of the", ("the", "of")) == []
 
 
-def test_a_question_with_nothing_near_is_refused(confidence):
-    probability, answered = confidence.of_answer(0.05, 0.0, documents=DOCUMENTS)
-    assert not answered
-    assert probability < 0.3
+def english_pool():
+    contents = [
+        f"The {a} of the town was seen by the {b}, and it is for this that {c} were from there." for a, b, c in NAMES
+    ]
+    questions = ["the violin", "harbour of lamps"]
+    none = np.zeros(0, np.int64)
+    return Pool(np.arange(len(contents)), contents, questions, none, np.zeros((0, 0), bool), len(contents))
 
 
-def test_hits_of_a_refused_question_are_doubted(confidence):
+NAMES = [("violin", "baker", f"harbour{i}") for i in range(30)]
+
+
+def test_the_rehearsal_finds_the_words_that_the_full_text_passes_over():
+    pool = english_pool()
+    scores_QN, passed_over = rehearse_bm25(pool, "English")
+    assert {"the", "of", "and", "for"} <= set(passed_over)
+    assert not {"violin", "baker", "town", "seen"} & set(passed_over)
+    np.testing.assert_array_equal(scores_QN, bm25_scores(pool, "English"))
+    assert rehearse_bm25(pool, None)[1] == ()
+
+
+@pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])
+def test_topics_are_found_and_foreign_questions_are_not(tmp_path: Path, confidence, mode) -> None:
+    settings = SearchSettings(0.7, confidence.to_json())
+    space = LatentSpace.create(
+        tmp_path / "x.space", tiny_corpus(range(200)), tiny_encoder(), description=SpaceDescription(search=settings)
+    )
+    document = tiny_document(7)
+    for topic in ("glacier", document.title, document.text):
+        assert space.search(topic, mode=mode).relevant, topic
+    strewn = " ".join(tiny_document(number).text.split()[8] for number in range(40, 48))
+    for foreign in ("who sang the word7 anthem at Wembley", "Wembley", f"{strewn} stadium anthem final"):
+        refused = space.search(foreign, mode=mode)
+        assert not refused.relevant, foreign
+        assert all(hit.confidence <= 0.5 for hit in refused)
+
+
+def test_hits_of_a_refused_question_are_doubted(usual):
     cosines, lexical = np.array([0.35, 0.3]), np.array([0.0, 0.0])
-    alone = confidence.of_hits(cosines, lexical, words=6, documents=DOCUMENTS)
-    doubted, found = confidence.of_ranking(cosines, lexical, 0.15, 0.0, words=6, documents=DOCUMENTS)
+    alone = usual.of_hits(cosines, lexical, words=6, documents=DOCUMENTS)
+    doubted, found = usual.of_ranking(cosines, lexical, Evidence(0.15, 0.0, 6), words=6, documents=DOCUMENTS)
     assert not found
     assert (doubted < alone).all()
     assert (doubted < 0.5).all()
-    sure = confidence.of_ranking(np.array([0.7, 0.3]), np.array([9.0, 0.0]), 0.5, 9.0, words=6, documents=DOCUMENTS)
-    assert sure[1]
-    assert sure[0][0] == confidence.of_hits(np.array([0.7]), np.array([9.0]), words=6, documents=DOCUMENTS)[0]
+    cosines, lexical = np.array([0.7, 0.3]), np.array([9.0, 0.0])
+    sure, found = usual.of_ranking(cosines, lexical, Evidence(0.5, 0.8, 6), words=6, documents=DOCUMENTS)
+    assert found
+    assert sure[0] == usual.of_hits(cosines[:1], lexical[:1], words=6, documents=DOCUMENTS)[0]
 
 
 def test_nearness_is_the_mean_of_the_nearest():
@@ -75,10 +186,13 @@ def test_nearness_is_the_mean_of_the_nearest():
     assert nearness(cosines[:, :0])[0] == 0
 
 
-def test_one_document_near_by_accident_is_no_answer(confidence):
-    cosines = np.full((1, 50), 0.1)
-    cosines[0, 7] = 0.6
-    assert not confidence.of_answer(float(nearness(cosines)[0]), 0.0, documents=DOCUMENTS)[1]
+def test_in_a_larger_space_as_many_documents_are_near_as_stand_for_those_of_the_fit(confidence):
+    cosines = np.random.default_rng(0).normal(0.2, 0.1, (50, 12 * DOCUMENTS))
+    few, many = cosines[:, :DOCUMENTS], cosines
+    np.testing.assert_array_equal(confidence.nearness(few, DOCUMENTS), nearness(few))
+    np.testing.assert_array_equal(confidence.nearness(few[:, :200], 200), nearness(few[:, :200]))
+    assert confidence.nearness(many, 12 * DOCUMENTS).mean() == pytest.approx(nearness(few).mean(), abs=0.01)
+    assert nearness(many).mean() > nearness(few).mean() + 0.05
 
 
 def test_more_cosine_is_more_confidence(confidence):
@@ -92,7 +206,8 @@ def test_more_cosine_is_more_confidence(confidence):
 def test_it_survives_json(confidence):
     import json
 
-    assert Confidence.from_json(json.loads(json.dumps(confidence.to_json()))) == confidence
+    kept = Confidence(**{**vars(confidence), "passed_over": ("the", "of")})
+    assert Confidence.from_json(json.loads(json.dumps(kept.to_json()))) == kept
 
 
 def test_logistic_equals_its_formula():

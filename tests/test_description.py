@@ -9,7 +9,10 @@ from tolman.space.description import FORMAT, CorpusRecord, EncoderRecord, Search
 
 CONFIDENCE = {
     "hit": {"weights": [2.0, 1.0, 0.5], "bias": -1.0},
-    "answer": {"weights": [3.0, 1.0], "bias": -2.0},
+    "answer": {"weights": [3.0, 1.0, 0.2], "bias": -2.0},
+    "near": [0.4, 0.1],
+    "documents": 1000,
+    "passed_over": ["the"],
     "threshold": 0.5,
     "words": [1, 9],
     "calibration_error": 0.02,
@@ -87,13 +90,15 @@ def test_a_damaged_one_is_refused_in_one_line(tmp_path: Path, change: object, to
     ("odd", "told"),
     [
         ({"hit": {"weights": [2.0, 1.0], "bias": -1.0}}, "search.confidence can't be used"),
-        ({"answer": {"weights": [3.0, 1.0, 1.0], "bias": -1.0}}, "search.confidence can't be used"),
-        ({"answer": {"weights": ["a", "b"], "bias": -1.0}}, "search.confidence can't be used"),
+        ({"answer": {"weights": [3.0, 1.0], "bias": -1.0}}, "search.confidence can't be used"),
+        ({"answer": {"weights": ["a", "b", "c"], "bias": -1.0}}, "search.confidence can't be used"),
         ({"hit": {"weights": [2.0, 1.0, 0.5], "bias": [[1.0], [1.0]]}}, "search.confidence gives no probabilities"),
         ({"hit": {"weights": [2.0, 1.0, 0.5]}}, "it has no 'search.confidence.bias'"),
         ({"hit": 5}, "search.confidence can't be used"),
         ({"threshold": "x"}, "search.confidence can't be used"),
         ({"words": [1]}, "search.confidence can't be used"),
+        ({"near": [0.4]}, "search.confidence can't be used"),
+        ({"documents": "many"}, "search.confidence can't be used"),
         ({"words": None}, "search.confidence can't be used"),
     ],
 )
@@ -115,9 +120,10 @@ def test_no_space_is_told_from_a_folder_that_is_none(tmp_path: Path) -> None:
         SpaceDescription.read(tmp_path)
 
 
-def test_a_space_of_format_1_opens_without_its_confidence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_space_of_an_earlier_format_opens_without_its_confidence(tmp_path: Path, version: int) -> None:
     SpaceDescription(search=SearchSettings(lexical_weight=0.3, confidence={"threshold": 0.5})).write(tmp_path)
     stored = json.loads((tmp_path / "space.json").read_text())
-    (tmp_path / "space.json").write_text(json.dumps(stored | {"format": 1}))
+    (tmp_path / "space.json").write_text(json.dumps(stored | {"format": version}))
     search = SpaceDescription.read(tmp_path).search
     assert (search.lexical_weight, search.confidence) == (0.3, None)

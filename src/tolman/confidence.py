@@ -1,44 +1,57 @@
 """How sure a search is: of each hit, and that there is an answer at all.
 
-Both are logistic regressions fitted without labels, on questions taken out of the corpus (see `judge`). A hit's
-confidence is P(relevant) when relevant and random documents are equally likely: fitted on held-out (question, its
-document) against (question, random document). Answerability is P(the space holds an answer), by how near the nearest
-documents are together and by the best BM25: the same questions asked of the whole space, and again with the right
-document and its whole neighbourhood taken away. "Nothing relevant found" is said where answerability falls under a
-threshold that refuses a small, fixed share of the corpus's own questions.
+A hit's confidence is P(relevant) when relevant and random documents were equally likely: a logistic regression fitted
+without labels, on questions taken out of the corpus (see `judge`), each with its document and with random ones.
 
-The mean cosine of the ten nearest, and not the cosine of the nearest: a foreign question often has one document near
-by accident, but not ten (docs/decisions/0007 has the comparison).
+Answerability is P(the space holds an answer), "nothing relevant found" is said where it is under one half. What tells
+is coverage: how much of what the words of the query could score at best stands together in one document. The words of
+a foreign question are unknown, or known but strewn over documents that have nothing to do with each other; a topic of
+one word that some document has is covered whole. The same coverage is worth more the more words there are, and where
+the documents are near. Nearness counts in units of the corpus's own questions. So only these units and the words that
+the full text passes over are the corpus's own: the weights are the same everywhere, for fitted corpus by corpus, on
+what its own titles and sentences are like, they did worse (docs/decisions/0007 has the comparison).
+
+An encoder that knows the language may find what shares no word with the query. There nearness tells by itself, where
+it is that of the corpus's own questions.
 
 Platt 1999 for the logistic form; refusal by threshold as in Geifman and El-Yaniv 2017 (arXiv:1705.08500), without
 labels.
 
 Legend for shapes:
-    M  (query, document) pairs, or queries with and without an answer
+    M  (query, document) pairs
     Q  questions
     N  documents
     P  documents drawn for a question, of them R at random
     F  features
+    W  words of a query
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tolman.corpus.passages import words
+from tolman.judge import Pool
 from tolman.metrics import expected_calibration_error
+from tolman.tuning import bm25_scores
 
 Numbers: TypeAlias = NDArray[np.floating[Any]]
 
-NEAREST = 10
-"""Documents whose mean cosine tells whether there is an answer."""
-REFUSED_SHARE = 0.05
+NEAREST = 3
+"""Documents whose mean cosine is the nearness of a question in the fit: a topic may have no more."""
+_RAREST = 1.5  # times the largest idf: about what a word that nobody knows would score where it stood
+_MOST_WORDS = 20  # from there on the coverage of foreign text hardly falls any more
+_MOST_COMMON = 1_000  # words, among which are those that the full text passes over
+_FARTHEST = 4.0  # spreads; what is farther than that says no more
 _RANDOM_PER_QUESTION = 20
-_NEIGHBOURHOOD = 0.15
 _FOLDS = 5
 _LEAST_SPREAD = 1e-6
+_LEAST_NEAR_SPREAD = 0.02  # of cosines
+_FEWEST_OF_A_KIND = 20  # questions
 
 
 @dataclass(frozen=True)
@@ -66,16 +79,41 @@ class Logistic:
         return cls(tuple(float(w) for w in weights_F), float(model.intercept_[0] - weights_F @ mean_F))
 
 
+_ANSWER = Logistic((0.6, 11.0, 1.7), -7.0)  # of (nearness, coverage, log words); docs/decisions/0007
+_NEAR_ALONE = Logistic((2.0,), 0.0)
+_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a query found, all documents that were considered taken together.
+
+    Attributes:
+        near: `Confidence.nearness`.
+        coverage: see `coverage`.
+        words: how many of the query's words tell, see `telling_words`.
+        alone: whether nearness may tell by itself, for the encoder knows words that the corpus doesn't.
+    """
+
+    near: float
+    coverage: float
+    words: int
+    alone: bool = False
+
+
 @dataclass(frozen=True)
 class Confidence:
     """Fitted once for a space, kept in its space.json.
 
     Attributes:
         hit: P(relevant) from cosine, BM25 and the words of the query.
-        answer: P(there is an answer) from `nearness` and the best BM25.
+        answer: P(there is an answer) from nearness, coverage and the number of words.
         threshold: answerability under which nothing relevant was found.
         words: fewest and most words of the questions it was fitted on; shorter and longer queries count as these.
         calibration_error: expected calibration error of `hit` on questions that its fit had not seen.
+        near: the usual nearness of the corpus's own questions, and its spread.
+        documents: among which these questions were asked.
+        passed_over: common words that the full text doesn't search for, in lower case.
     """
 
     hit: Logistic
@@ -83,18 +121,20 @@ class Confidence:
     threshold: float
     words: tuple[int, int]
     calibration_error: float
+    near: tuple[float, float]
+    documents: int
+    passed_over: tuple[str, ...] = ()
 
     def of_ranking(
-        self, cosines_M: Numbers, lexical_M: Numbers, near: float, best_lexical: float, *, words: int, documents: int
+        self, cosines_M: Numbers, lexical_M: Numbers, evidence: Evidence, *, words: int, documents: int
     ) -> tuple[Numbers, bool]:
         """Confidence of each hit of a query (M,), and whether anything relevant was found.
 
-        `near` and `best_lexical` are over all documents that were considered, not only the hits. Where nothing relevant
-        was found every hit is doubted, and none gets more than an even chance: a foreign question has a nearest
-        document too.
+        `evidence` is of all documents that were considered, not only the hits. Where nothing relevant was found every
+        hit is doubted, and none gets more than an even chance: a foreign question has a nearest document too.
         """
         hits_M = self.of_hits(cosines_M, lexical_M, words=words, documents=documents)
-        answer, found = self.of_answer(near, best_lexical, documents=documents)
+        answer, found = self.of_answer(evidence)
         return (hits_M if found else hits_M * 0.5 * answer / self.threshold), found
 
     def of_hits(self, cosines_M: Numbers, lexical_M: Numbers, *, words: int, documents: int) -> Numbers:
@@ -109,11 +149,20 @@ class Confidence:
         words_M = np.full(len(cosines_M), min(max(words, self.words[0]), self.words[1]))
         return self.hit(_hit_features(cosines_M, lexical_M, words_M, documents))
 
-    def of_answer(self, near: float, lexical: float, *, documents: int) -> tuple[float, bool]:
-        """P(the space holds an answer) by the `nearness` and the best BM25 of a query; whether that is enough to say
-        so."""
-        probability = float(self.answer(_answer_features(np.array([near]), np.array([lexical]), documents))[0])
+    def of_answer(self, evidence: Evidence) -> tuple[float, bool]:
+        """P(the space holds an answer); whether that is enough to say so."""
+        usual, spread = self.near
+        near = float(np.clip((evidence.near - usual) / spread, -_FARTHEST, _FARTHEST))
+        length = np.log(min(max(evidence.words, 1), _MOST_WORDS))
+        probability = float(self.answer(np.array([near, evidence.coverage, length])))
+        if evidence.alone:
+            probability = max(probability, float(_NEAR_ALONE(np.array([near]))))
         return probability, probability >= self.threshold
+
+    def nearness(self, cosines_QN: Numbers, documents: int) -> Numbers:
+        """`nearness` to so many of the space's `documents` as stand for `NEAREST` in the fit: among more documents
+        some are nearer by accident."""
+        return nearness(cosines_QN, max(NEAREST, round(NEAREST * documents / self.documents)))
 
     def to_json(self) -> dict[str, Any]:
         """For space.json."""
@@ -128,18 +177,58 @@ class Confidence:
             threshold=stored["threshold"],
             words=(int(stored["words"][0]), int(stored["words"][1])),
             calibration_error=stored["calibration_error"],
+            near=(float(stored["near"][0]), float(stored["near"][1])),
+            documents=int(stored["documents"]),
+            passed_over=tuple(stored["passed_over"]),
         )
 
 
 _LOGISTICS = ("hit", "answer")
 
 
-def nearness(cosines_QN: Numbers) -> Numbers:
+def nearness(cosines_QN: Numbers, nearest: int = NEAREST) -> Numbers:
     """Mean cosine of the nearest documents of each query (Q,); 0 where there are none."""
-    near = min(NEAREST, cosines_QN.shape[1])
+    near = min(nearest, cosines_QN.shape[1])
     if not near:
         return np.zeros(len(cosines_QN))
     return np.asarray(-np.partition(-cosines_QN, near - 1, axis=1)[:, :near].mean(axis=1))
+
+
+def telling_words(query: str, passed_over: Collection[str]) -> list[str]:
+    """Its words, each once, as they are first written, without those that the full text passes over."""
+    first: dict[str, str] = {}
+    for start, end in words(query):
+        first.setdefault(query[start:end].lower(), query[start:end])
+    return [word for lower, word in first.items() if lower not in passed_over]
+
+
+def coverage(best_lexical: float, best_W: Sequence[float], documents: int) -> float:
+    """BM25 of the best document, as a share of what a document would score that has every word of the query as well as
+    any document has it.
+
+    Args:
+        best_lexical: of any document, for the whole query.
+        best_W: of any document, for each of `telling_words` alone; 0: nobody knows the word, it counts as a rare one.
+        documents: in the space.
+    """
+    rare = _RAREST * np.log1p((documents + 0.5) / 0.5)
+    possible = sum(best or rare for best in best_W)
+    return float(min(1.0, best_lexical / possible)) if possible else 0.0
+
+
+def rehearse_bm25(pool: Pool, language: str | None) -> tuple[Numbers, tuple[str, ...]]:
+    """BM25 of every question and document of the pool (Q, N), and those of its commonest words that the full text
+    doesn't find, in lower case."""
+    asked = len(pool.questions)
+    common = _commonest_words(pool.contents) if language else []  # without a language no word is passed over
+    scores_QN = bm25_scores(replace(pool, questions=[*pool.questions, *common]), language)
+    found = np.asarray(scores_QN[asked:].any(axis=1))
+    return scores_QN[:asked], tuple(word for word, is_found in zip(common, found, strict=True) if not is_found)
+
+
+def _commonest_words(contents: Sequence[str]) -> list[str]:
+    count = Counter(content[start:end].lower() for content in contents for start, end in words(content))
+    return [word for word, _ in count.most_common(_MOST_COMMON)]
 
 
 def fit_confidence(
@@ -150,6 +239,7 @@ def fit_confidence(
     *,
     heads: int,
     seed: int,
+    passed_over: Sequence[str] = (),
 ) -> Confidence:
     """Fit on a rehearsal, in which the right answer to each question is known.
 
@@ -158,24 +248,28 @@ def fit_confidence(
         lexical_QN: BM25 scores, 0 where no word is shared.
         answers_Q: column of the right document.
         words_Q: of each question.
-        heads: how many questions, from the first, are asked for answerability. Sentences out of a text are not what
-            people ask, and many can't be answered without it.
+        heads: how many questions, from the first, are heads; the others are sentences.
         seed: of the random pairs.
+        passed_over: words that the full text doesn't search for, see `rehearse_bm25`.
     """
     pairs = _Pairs.draw(cosines_QN, lexical_QN, answers_Q, words_Q, seed)
-    asked_QN, shared_QN, documents = cosines_QN[:heads], lexical_QN[:heads], cosines_QN.shape[1]
-    far_QN = _without_neighbourhood(asked_QN, answers_Q[:heads])
-    near_M = np.concatenate([nearness(asked_QN), nearness(np.where(far_QN, asked_QN, -1.0))])
-    lexical_M = np.concatenate([shared_QN.max(axis=1), np.where(far_QN, shared_QN, 0.0).max(axis=1)])
-    features_MF, answered_M = _answer_features(near_M, lexical_M, documents), np.repeat([True, False], heads)
-    answer = Logistic.fit(features_MF, answered_M)
     return Confidence(
         Logistic.fit(pairs.features, pairs.outcomes_M),
-        answer,
-        float(np.quantile(answer(features_MF[answered_M]), REFUSED_SHARE)),
+        _ANSWER,
+        _THRESHOLD,
         (int(words_Q.min()), int(words_Q.max())),
         pairs.calibration_error(),
+        _usual_nearness(nearness(cosines_QN), heads),
+        cosines_QN.shape[1],
+        tuple(passed_over),
     )
+
+
+def _usual_nearness(near_Q: Numbers, heads: int) -> tuple[float, float]:
+    """(median, spread) over heads or over sentences, whichever are farther from the documents: what people ask is now
+    more like the one, now more like the other."""
+    kinds = [kind for kind in (near_Q[:heads], near_Q[heads:]) if len(kind) >= _FEWEST_OF_A_KIND] or [near_Q]
+    return min((float(np.median(kind)), max(float(kind.std()), _LEAST_NEAR_SPREAD)) for kind in kinds)
 
 
 @dataclass(frozen=True)
@@ -232,22 +326,7 @@ def _hit_features(cosines_M: Numbers, lexical_M: Numbers, words_M: NDArray[Any],
     return np.stack([cosines_M, scaled_M / np.maximum(words_M, 1), np.log1p(scaled_M)], axis=1)
 
 
-def _answer_features(near_M: Numbers, lexical_M: Numbers, documents: int) -> Numbers:
-    """Nearness, and the logarithm of the best BM25."""
-    return np.stack([near_M, np.log1p(_scaled(lexical_M, documents))], axis=1)
-
-
 def _scaled(lexical_M: Numbers, documents: int) -> Numbers:
     """BM25 over the logarithm of the corpus, with which the largest idf grows."""
     scaled_M: Numbers = lexical_M / np.log1p(documents)
     return scaled_M
-
-
-def _without_neighbourhood(cosines_QN: Numbers, answers_Q: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """True where a document is neither right nor among those nearest to the question."""
-    documents = cosines_QN.shape[1]
-    near = max(1, round(_NEIGHBOURHOOD * documents))
-    border_Q1 = -np.partition(-cosines_QN, near - 1, axis=1)[:, near - 1 : near]
-    far_QN = cosines_QN < border_Q1
-    far_QN[np.arange(len(cosines_QN)), answers_Q] = False
-    return np.asarray(far_QN)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tolman.confidence import fit_confidence
+from tolman.confidence import fit_confidence, rehearse_bm25
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.passages import words
 from tolman.judge import Exam, Pool, set_exam
@@ -24,7 +24,7 @@ from tolman.ranking import HybridRanking
 from tolman.space.description import SearchSettings
 from tolman.space.language import guess_language
 from tolman.storage import storing
-from tolman.tuning import USUAL_BLEND, Choice, bm25_scores, choose_blend, choose_lexical_weight, usual_lexical_weight
+from tolman.tuning import USUAL_BLEND, Choice, choose_blend, choose_lexical_weight, usual_lexical_weight
 
 ENCODER = "encoder"  # folder in the workshop
 MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from
@@ -149,10 +149,18 @@ class Maker:
         pretrained = self.plan.pretrained is not None
         if pool is None or cosines_QN is None:
             return SearchSettings(lexical_weight=usual_lexical_weight(natural=natural, pretrained=pretrained))
-        lexical_QN = bm25_scores(pool, guess_language(pool.contents[:200]))
+        lexical_QN, passed_over = rehearse_bm25(pool, guess_language(pool.contents[:200]))
         choice = choose_lexical_weight(pool, cosines_QN, lexical_QN, pretrained=pretrained)
         words_Q = np.array([len(words(question)) for question in pool.questions])
-        confidence = fit_confidence(cosines_QN, lexical_QN, pool.answers, words_Q, heads=pool.heads, seed=self.seed)
+        confidence = fit_confidence(
+            cosines_QN,
+            lexical_QN,
+            pool.answers,
+            words_Q,
+            heads=pool.heads,
+            seed=self.seed,
+            passed_over=passed_over,
+        )
         quality |= {
             "questions": len(pool.questions),
             "documents": len(pool.contents),

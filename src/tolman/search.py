@@ -5,14 +5,15 @@ all by one sum of normalised scores: see `tolman.ranking`.
 
 Legend for shapes:
     Q  queries
-    M  candidates of one query
+    M  candidates of one query, in a Ranking the best of them
+    C  candidates of one query, all of them
     K  hits of one query
     D  dimensions
 """
 
 import operator
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from shlex import quote
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tolman.confidence import Confidence, nearness
+from tolman.confidence import Confidence, Evidence, coverage, telling_words
 from tolman.corpus.cleaning import drop_surrogates
 from tolman.corpus.passages import words
 from tolman.counting import counted
@@ -106,7 +107,7 @@ class Ranking:
         scores_M: what they are sorted by.
         cosines_M: of each.
         bm25_M: of each, 0 where no word is shared.
-        near: nearness of the query, see `tolman.confidence`, among the documents that were considered.
+        considered_C: cosines of all documents that were considered.
         best_bm25: of any of them.
     """
 
@@ -114,7 +115,7 @@ class Ranking:
     scores_M: Floats
     cosines_M: Floats
     bm25_M: Floats
-    near: float
+    considered_C: Floats
     best_bm25: float
 
 
@@ -150,6 +151,7 @@ def search(
         return []
     vectors_QD = space.encoder.encode(list(queries), "query")
     rankings = rank(space, queries, vectors_QD, k=k, mode=mode, where=where)
+    judge = _Judge.of(space, queries)
     results: list[SearchResult] = []
     for start in range(0, len(queries), _READ_TOGETHER):
         block = slice(start, start + _READ_TOGETHER)
@@ -157,7 +159,7 @@ def search(
         for query, query_D, ranking in zip(queries[block], vectors_QD[block], rankings[block], strict=True):
             rows = [documents[position] for position in ranking.positions_M.tolist()]
             spans = _snippet_spans(space, query, query_D, rows) if snippets else [(0, 0)] * len(rows)
-            results.append(_result(space, query, ranking, rows, spans, mode=mode))
+            results.append(_result(judge, query, ranking, rows, spans, mode=mode))
     return results
 
 
@@ -256,8 +258,8 @@ def _together(
     scores_M = score(space, cosines_M, bm25_M)
     kept = np.argsort(-scores_M, kind="stable")[:k]
     kept = kept[np.isfinite(scores_M[kept])]
-    near, best_bm25 = float(nearness(cosines_M[None, :])[0]), float(bm25_M.max(initial=0.0))
-    return Ranking(positions_M[kept], scores_M[kept], cosines_M[kept], bm25_M[kept], near, best_bm25)
+    best_bm25 = float(bm25_M.max(initial=0.0))
+    return Ranking(positions_M[kept], scores_M[kept], cosines_M[kept], bm25_M[kept], cosines_M, best_bm25)
 
 
 def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> dict[int, Row]:
@@ -270,9 +272,10 @@ def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> 
 
 
 def _result(
-    space: "LatentSpace", query: str, ranking: Ranking, rows: Sequence[Row], spans: Sequence[Span], *, mode: Mode
+    judge: "_Judge | None", query: str, ranking: Ranking, rows: Sequence[Row], spans: Sequence[Span], *, mode: Mode
 ) -> SearchResult:
-    confidences_K, relevant = _confidence(space, query, ranking)
+    count = len(ranking.positions_M)
+    confidences_K, relevant = judge(query, ranking) if judge else ([None] * count, count > 0)
     hits = [
         Hit(
             id=row["id"],
@@ -288,30 +291,57 @@ def _result(
     return SearchResult(query, mode, tuple(hits), relevant)
 
 
-def _confidence(space: "LatentSpace", query: str, ranking: Ranking) -> tuple[Sequence[float | None], bool]:
-    """Of each hit, and whether there is an answer at all."""
-    stored = space.description.search.confidence
-    count = len(ranking.positions_M)
-    if not count:
-        return [], False
-    if stored is None:
-        return [None] * count, True
-    try:
-        fitted = Confidence.from_json(stored)
-    except (KeyError, TypeError) as error:
-        raise SpaceError(f"{space.path}/space.json is damaged: no {error} in search.confidence") from None
-    near, cosines_M = ranking.near, ranking.cosines_M.astype(np.float64)
-    if space.description.encoder.family != "transformer" and ranking.best_bm25 == 0:
-        cosines_M[:] = near = 0  # no word of the query is in the corpus: what was learned there saw fragments of words
-    confidences_M, relevant = fitted.of_ranking(
-        cosines_M,
-        ranking.bm25_M.astype(np.float64),
-        near,
-        ranking.best_bm25,
-        words=len(words(query)),
-        documents=len(space),
-    )
-    return [float(probability) for probability in confidences_M], relevant
+@dataclass(frozen=True)
+class _Judge:
+    """Says how sure to be of what some queries found.
+
+    Attributes:
+        fitted: of the space.
+        best: BM25 of the best document for each telling word of the queries alone, whatever the filter.
+        documents: in the space.
+        fragments: whether the encoder reads a word that nobody knows as pieces of words that it does.
+    """
+
+    fitted: Confidence
+    best: Mapping[str, float]
+    documents: int
+    fragments: bool
+
+    @classmethod
+    def of(cls, space: "LatentSpace", queries: Sequence[str]) -> "_Judge | None":
+        """None where the space wasn't calibrated."""
+        stored = space.description.search.confidence
+        if stored is None:
+            return None
+        try:
+            fitted = Confidence.from_json(stored)
+        except (KeyError, TypeError) as error:
+            raise SpaceError(f"{space.path}/space.json is damaged: no {error} in search.confidence") from None
+        asked = list({word: None for query in queries for word in telling_words(query, fitted.passed_over)})
+        best = {
+            word: float(scores.max(initial=0.0))
+            for word, (_, scores) in zip(asked, _lexical(space, asked, 1, None), strict=True)
+        }
+        return cls(fitted, best, len(space), space.description.encoder.family != "transformer")
+
+    def __call__(self, query: str, ranking: Ranking) -> tuple[Sequence[float | None], bool]:
+        """Confidence of each hit, and whether there is an answer at all."""
+        if not len(ranking.positions_M):
+            return [], False
+        near = float(self.fitted.nearness(ranking.considered_C[None, :], self.documents)[0])
+        cosines_M = ranking.cosines_M.astype(np.float64)
+        if self.fragments and ranking.best_bm25 == 0:
+            cosines_M[:] = near = 0  # no word of the query is in the corpus: what was learned there saw fragments
+        best_W = [self.best[word] for word in telling_words(query, self.fitted.passed_over)]
+        covered = coverage(ranking.best_bm25, best_W, self.documents)
+        confidences_M, relevant = self.fitted.of_ranking(
+            cosines_M,
+            ranking.bm25_M.astype(np.float64),
+            Evidence(near, covered, len(best_W), alone=not self.fragments),
+            words=len(words(query)),
+            documents=self.documents,
+        )
+        return [float(probability) for probability in confidences_M], relevant
 
 
 def _snippet_spans(space: "LatentSpace", query: str, query_D: Floats, rows: Sequence[Row]) -> list[Span]:

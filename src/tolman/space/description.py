@@ -15,10 +15,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from tolman.confidence import Confidence
+from tolman.confidence import Confidence, Evidence
 from tolman.errors import ModelError, SpaceError, StorageError
 
-FORMAT = 2
+FORMAT = 3
 FILE = "space.json"
 
 
@@ -158,7 +158,7 @@ class SpaceDescription:
         _refuse_newer(version, path)
         try:
             parts = {name: _typed(kind, stored[name]) for name, kind in _PARTS.items()}
-            if version < 2:  # its confidence was fitted on other evidence: hits have none until it is learned again
+            if version < 3:  # its confidence was fitted on other evidence: hits have none until it is learned again
                 parts["search"] = replace(parts["search"], confidence=None)
             _check_files(parts["encoder"].files)
             _check_confidence(parts["search"].confidence)
@@ -256,9 +256,9 @@ def _check_confidence(stored: Mapping[str, Any] | None) -> None:
     if stored is None:
         return
     try:
-        confidences_M, _ = Confidence.from_json(stored).of_ranking(
-            np.ones(2), np.ones(2), 1.0, 1.0, words=1, documents=2
-        )
+        evidence = Evidence(near=1.0, coverage=1.0, words=1)
+        confidence = Confidence.from_json(stored)
+        confidences_M, _ = confidence.of_ranking(np.ones(2), np.ones(2), evidence, words=1, documents=2)
     except KeyError as error:
         raise KeyError(f"search.confidence.{error.args[0]}") from None
     except (TypeError, ValueError, IndexError) as error:
