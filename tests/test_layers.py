@@ -47,7 +47,10 @@ ORDER = (
     "plan",
     "learners",
     "making",
+    "model_folder",
     "learning",
+    "language_evaluation",
+    "reconstruction",
     "",  # tolman/__init__.py: the table of contents
     "cli",
     "__main__",
