@@ -107,8 +107,8 @@ def test_pairs_are_measured_file_by_file(cli: Cli, model: Path, tmp_path: Path) 
     files = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
     pair = json.dumps({"sentence_good": "the cat", "sentence_bad": "the mat"})
     turned = json.dumps({"sentence_good": "the mat", "sentence_bad": "the cat"})
-    for file, rows in zip(files, ([pair, turned], [pair, pair, '{"sentence_good": "a", "sentence_bad": "a"}'])):
-        file.write_text("\n".join(rows))
+    files[0].write_text(f"{pair}\n{turned}")
+    files[1].write_text(f'{pair}\n{pair}\n{{"sentence_good": "a", "sentence_bad": "a"}}')
     arguments = ("evaluate", model, "--pairs", files[0], "--pairs", files[1])
     found = json.loads(cli(*arguments, "--json").stdout)
     for kind in ("causal", "masked"):

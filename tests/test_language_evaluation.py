@@ -23,10 +23,9 @@ def learned(tmp_path_factory):
 
 
 def write_pairs(path, *pairs):
-    rows = (json.dumps({"sentence_good": good, "sentence_bad": bad, "field": "x"}) + "\n" for good, bad in pairs)
-    opened = gzip.open(path, "wt") if path.suffix == ".gz" else path.open("w")
-    with opened as file:
-        file.writelines(rows)
+    rows = [json.dumps({"sentence_good": good, "sentence_bad": bad, "field": "x"}) for good, bad in pairs]
+    content = "\n".join(rows).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
     return path
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from checkpoints import tiny_tokenizer, write_transformer
 from checkpoints import TEXTS as BERT_TEXTS
+from checkpoints import tiny_tokenizer, write_transformer
 from writers import TEXTS, WINDOW, write_learned
 
 from tolman.errors import ModelError

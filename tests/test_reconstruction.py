@@ -59,7 +59,7 @@ def test_a_perfect_writer_is_exact(folder, monkeypatch):
 
     monkeypatch.setattr(Decoder, "latents", latents)
     monkeypatch.setattr(Decoder, "write", lambda self, latents, most: remembered["texts"])
-    found = evaluate_reconstruction(folder, ["The re\u0301sume\u0301 sang. \"Good!\" A lamp.", "No end"])
+    found = evaluate_reconstruction(folder, ['The re\u0301sume\u0301 sang. "Good!" A lamp.', "No end"])
     assert found.overall.exact.mean == 1
     assert found.overall.exact.low < 1
     assert found.overall.cosine == pytest.approx(1, abs=1e-3)

@@ -14,8 +14,8 @@ import numpy as np
 
 from tolman.corpus.cleaning import drop_surrogates
 from tolman.corpus.corpus import Corpus
-from tolman.corpus.reading import read_corpus
 from tolman.corpus.readers.jsonl import read_objects
+from tolman.corpus.reading import read_corpus
 from tolman.errors import ModelError, QueryError, SourceError
 from tolman.evaluation import Estimate
 from tolman.metrics import share_interval
@@ -230,7 +230,7 @@ def _causal_text(
         progress.say(f"causal: {len(rows):,} of {len(texts):,} documents, drawn at random")
     progress.start("causal", float(len(tokens.ids) + len(tokens)))
     logs = model.scores(tokens, progress).logs
-    size = sum(len(texts[row].encode()) for row in rows)
+    size = sum(len(texts[row].encode()) for row in rows.tolist())
     bits = -float(logs.sum()) / math.log(2)
     return CausalText(len(rows), len(texts), len(logs), size, bits / size, _perplexity(logs))
 

@@ -78,7 +78,7 @@ def learn(
     """
     dials = {"base": base, "objectives": objectives, "size": size, "budget": budget, "seed": seed}
     columns = {"text": text, "title": title, "id": id, "label": label}
-    return _learn(source, Path(path), SPACE, _publish, dials, columns, progress or Silent())
+    return _learn(source, Path(path), SPACE, _publish, dials=dials, columns=columns, progress=progress or Silent())
 
 
 def learn_model(
@@ -114,7 +114,8 @@ def learn_model(
     """
     dials = {"base": base, "objectives": objectives, "size": size, "budget": budget, "seed": seed}
     columns = {"text": text, "title": title, "id": id, "label": label}
-    return _learn(source, Path(path), MODEL, _publish_model, dials, columns, progress or Silent())
+    progress = progress or Silent()
+    return _learn(source, Path(path), MODEL, _publish_model, dials=dials, columns=columns, progress=progress)
 
 
 def _learn(
@@ -122,6 +123,7 @@ def _learn(
     path: Path,
     artifact: Artifact,
     publish: "Callable[..., ResultT]",
+    *,
     dials: Mapping[str, Any],
     columns: Mapping[str, str | None],
     progress: Progress,

@@ -1,9 +1,9 @@
 """What `learn --no-space` leaves: the folder of a model, with model.json beside its files, which says how it was made.
 
-    model.json    made_by "tolman", format, when, and of the encoder, corpus, recipe, quality, cost and parents what
-                  space.json says of a space
-    card.md       the same for people
-    ...           the files of `encoder/` of a space; where causal is all that was learned, those of the causal model
+model.json    made_by "tolman", format, when, and of the encoder, corpus, recipe, quality, cost and parents what
+              space.json says of a space
+card.md       the same for people
+...           the files of `encoder/` of a space; where causal is all that was learned, those of the causal model
 """
 
 import json
@@ -50,7 +50,9 @@ def refuse_newer(folder: Path) -> None:
     """
     version = read_description(folder).get("format")
     if isinstance(version, int) and version > FORMAT:
-        raise SpaceError(f"{folder / FILE} has format {version}, this Tolman reads up to {FORMAT}: pip install -U tolman")
+        raise SpaceError(
+            f"{folder / FILE} has format {version}, this Tolman reads up to {FORMAT}: pip install -U tolman"
+        )
 
 
 MODEL = Artifact("learned model", is_model, refuse_newer)
@@ -68,16 +70,15 @@ def write_model(folder: Path, name: str, encoder: Encoder, description: SpaceDes
     Raises:
         StorageError: the disk refuses.
     """
-    if guesses_only(description.recipe):
-        assert isinstance(encoder, TransformerEncoder)
-        family, quality = "causal", {}  # what was measured is measured on vectors, which it doesn't give
-    else:
-        family, quality = encoder.family, description.quality
-    record = EncoderRecord(family, encoder.fingerprint, encoder.dim)
-    description = replace(description, encoder=record, quality=quality)
+    causal = guesses_only(description.recipe)
+    record = EncoderRecord("causal" if causal else encoder.family, encoder.fingerprint, encoder.dim)
+    description = replace(description, encoder=record)
+    if causal:
+        description = replace(description, quality={})  # it was measured on vectors, which this model doesn't give
     fields = {field: value for field, value in description.to_json().items() if field not in _OF_SPACES}
     with storing(f"can't write the model to {folder}"):
-        if family == "causal":
+        if causal:
+            assert isinstance(encoder, TransformerEncoder)
             shutil.copytree(encoder.folder / CAUSAL, folder, dirs_exist_ok=True)
         else:
             encoder.save(folder)

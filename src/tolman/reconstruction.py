@@ -92,21 +92,48 @@ def evaluate_reconstruction(
     folder = path / ENCODER if is_space(path) else path
     decoder, encoder = Decoder.load(folder), load_encoder(folder)
     corpus = source if isinstance(source, Corpus) else read_corpus(source, progress=progress)
+    drawn = _draw(decoder, corpus, most or SENTENCES, seed, progress)
+    progress.start("writing", float(len(drawn.texts)))
+    plain, written = _written(decoder, drawn.texts, progress)
+    cosines = (encoder.encode(plain) * encoder.encode(written)).sum(axis=1)
+    exact = np.array([one == other for one, other in zip(plain, written, strict=True)])
+
+    def measure(chosen: np.ndarray) -> Reconstruction:
+        right, count = int(exact[chosen].sum()), int(chosen.sum())
+        interval = share_interval(right, count)
+        return Reconstruction(count, Estimate(right / count, *interval), float(cosines[chosen].mean()))
+
+    inside = {f"{low}-{high}": (drawn.lengths >= low) & (drawn.lengths <= high) for low, high in BUCKETS}
+    return ReconstructionEvaluation(
+        numbers=decoder.bottleneck.numbers,
+        all_sentences=drawn.all,
+        left_out=drawn.longer,
+        lengths={name: measure(chosen) for name, chosen in inside.items() if chosen.any()},
+        overall=measure(drawn.lengths > 0),
+    )
+
+
+@dataclass(frozen=True)
+class _Sentences:
+    """What is measured: texts, their lengths in tokens; and how many there are of these and of longer ones."""
+
+    texts: list[str]
+    lengths: np.ndarray
+    all: int
+    longer: int
+
+
+def _draw(decoder: Decoder, corpus: Corpus, most: int, seed: int, progress: Progress) -> _Sentences:
     found = [text[slice(*span)] for text in corpus.table["text"].to_pylist() for span in sentences(text)]
     lengths = decoder.tokens(found).lengths
-    fitting = np.flatnonzero((lengths >= BUCKETS[0][0]) & (lengths <= BUCKETS[-1][1]))
+    rows = fitting = np.flatnonzero((lengths >= BUCKETS[0][0]) & (lengths <= BUCKETS[-1][1]))
     if not len(fitting):
         raise SourceError(f"{corpus.report.source} holds no sentence of at most {BUCKETS[-1][1]} tokens")
-    rows, most = fitting, most or SENTENCES
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
         progress.say(f"{len(rows):,} of {len(fitting):,} sentences, drawn at random")
-    progress.start("writing", float(len(rows)))
-    chosen = [found[row] for row in rows]
-    plain, written = _written(decoder, chosen, progress)
-    cosines = (encoder.encode(plain) * encoder.encode(written)).sum(axis=1)
-    exact = np.array([one == other for one, other in zip(plain, written, strict=True)])
-    return _by_length(decoder.bottleneck.numbers, lengths, rows, len(fitting), exact, cosines)
+    longer = int((lengths > BUCKETS[-1][1]).sum())
+    return _Sentences([found[row] for row in rows.tolist()], lengths[rows], len(fitting), longer)
 
 
 def _written(decoder: Decoder, texts: Sequence[str], progress: Progress) -> tuple[list[str], list[str]]:
@@ -122,17 +149,3 @@ def _written(decoder: Decoder, texts: Sequence[str], progress: Progress) -> tupl
             written[row] = text
         progress.advance(float(len(rows)))
     return decoder.plain(tokens), written
-
-
-def _by_length(
-    numbers: int, lengths: np.ndarray, rows: np.ndarray, fitting: int, exact: np.ndarray, cosines: np.ndarray
-) -> ReconstructionEvaluation:
-    def measure(chosen: np.ndarray) -> Reconstruction:
-        right, count = int(exact[chosen].sum()), int(chosen.sum())
-        interval = share_interval(right, count)
-        return Reconstruction(count, Estimate(right / count, *interval), float(cosines[chosen].mean()))
-
-    inside = {f"{low}-{high}": (lengths[rows] >= low) & (lengths[rows] <= high) for low, high in BUCKETS}
-    buckets = {name: measure(chosen) for name, chosen in inside.items() if chosen.any()}
-    left_out = int((lengths > BUCKETS[-1][1]).sum())
-    return ReconstructionEvaluation(numbers, fitting, left_out, buckets, measure(np.ones(len(rows), bool)))

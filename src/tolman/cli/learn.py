@@ -68,7 +68,9 @@ def learn(
     columns: dict[str, Any] = {"text": text, "title": title, "id": id, "label": label}
     with progress_on_stderr() as progress:
         if no_space:
-            path = learn_model(source, output or default_output(source, ".model"), **dials, **columns, progress=progress)
+            path = learn_model(
+                source, output or default_output(source, ".model"), **dials, **columns, progress=progress
+            )
         else:
             space = learn_space(source, output or default_output(source), **dials, **columns, progress=progress)
     if no_space:

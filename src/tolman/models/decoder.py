@@ -27,7 +27,7 @@ from tolman.models.language_model import TOKENS_AT_ONCE, PackedNetwork, TokenSco
 from tolman.models.learning_transformer import Frame
 from tolman.models.transformer import fastest_precision
 from tolman.models.transformer_folder import read_bottleneck
-from tolman.models.trunk import ACTIVATIONS, Attention, PackedTrunk, Precision, Rotation
+from tolman.models.trunk import ACTIVATIONS, Attention, Precision, Rotation
 from tolman.tokenization import BEGIN, END, TokenSequences, tokenize_text
 
 _TEXTS_AT_ONCE = 256
@@ -114,7 +114,9 @@ class Decoder:
                 guessed = targets.only(rows)
                 states_MH = self._writing_states(latents_NKE[torch.from_numpy(rows)], texts.only(rows))
                 found = self.network.guess(states_MH, self._ids(guessed.ids)).double().cpu().numpy()
-                places = np.arange(len(found)) + np.repeat(targets.offsets[rows] - guessed.offsets[:-1], guessed.lengths)
+                places = np.arange(len(found)) + np.repeat(
+                    targets.offsets[rows] - guessed.offsets[:-1], guessed.lengths
+                )
                 logs[places] = found
         return TokenScores(logs, targets.offsets)
 
@@ -130,7 +132,7 @@ class Decoder:
             return TokenSequences.join(
                 [
                     written
-                    for part in latents_NKE.split(_TEXTS_AT_ONCE)
+                    for part in torch.split(latents_NKE, _TEXTS_AT_ONCE)
                     if len(part)
                     for written in _Writing(self.network, self.frame, self._prefix(part), most).texts()
                 ]
@@ -153,7 +155,7 @@ class Decoder:
     def _writing_states(self, latents_NKE: Tensor, texts: TokenSequences) -> Tensor:
         """States (M, H) that guess each token of `texts`, which are sorted by length, and each end."""
         embeddings = self.network.trunk.embeddings
-        words = functional.embedding(self._ids(texts.ids), embeddings.words_VH).split(texts.lengths.tolist())
+        words = torch.split(functional.embedding(self._ids(texts.ids), embeddings.words_VH), texts.lengths.tolist())
         prefixes = self._prefix(latents_NKE)
         x_TH = torch.cat([row for pair in zip(prefixes, words, strict=True) for row in pair])
         lengths = (texts.lengths + self._before).tolist()
@@ -189,7 +191,7 @@ class _Recall(Attention):
         v = parted[:, :, 2].transpose(1, 2)
         first = not self.kept
         self.kept[:] = [k, v] if first else [torch.cat(pair, dim=2) for pair in zip(self.kept, (k, v), strict=True)]
-        mixed = functional.scaled_dot_product_attention(q, *self.kept, is_causal=first)
+        mixed = functional.scaled_dot_product_attention(q, self.kept[0], self.kept[1], is_causal=first)
         return mixed.transpose(1, 2).reshape(count * new, -1)
 
 

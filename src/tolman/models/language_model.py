@@ -104,7 +104,7 @@ class PackedNetwork:
 
     def guess(self, states_MH: Tensor, targets_M: Tensor) -> Tensor:
         """Logarithms (M,) of the probabilities of `targets_M` after `states_MH`."""
-        parts = zip(states_MH.split(_LOGITS_AT_ONCE), targets_M.split(_LOGITS_AT_ONCE), strict=True)
+        parts = zip(torch.split(states_MH, _LOGITS_AT_ONCE), torch.split(targets_M, _LOGITS_AT_ONCE), strict=True)
         return torch.cat([_chosen(self.head.logits(states, self.words_VH), targets) for states, targets in parts])
 
 
@@ -124,7 +124,9 @@ class PaddedNetwork:
     def __call__(self, ids_T: Tensor, lengths: Sequence[int], places_M: Tensor, targets_M: Tensor) -> Tensor:
         """See `Network`."""
         ids_NL = torch.nn.utils.rnn.pad_sequence(list(torch.split(ids_T, list(lengths))), batch_first=True)
-        mask_NL = torch.arange(ids_NL.shape[1], device=ids_T.device) < torch.tensor(lengths, device=ids_T.device)[:, None]
+        mask_NL = (
+            torch.arange(ids_NL.shape[1], device=ids_T.device) < torch.tensor(lengths, device=ids_T.device)[:, None]
+        )
         logits_NLV = self.model(input_ids=ids_NL, attention_mask=mask_NL.long()).logits
         padded_M = mask_NL.flatten().nonzero()[:, 0][places_M]
         return _chosen(logits_NLV.flatten(0, 1)[padded_M].float(), targets_M)
@@ -151,7 +153,8 @@ class TokenScores:
         """Of each text (N,)."""
         count = len(self.offsets) - 1
         texts = np.repeat(np.arange(count), np.diff(self.offsets))
-        return np.bincount(texts, weights=self.logs, minlength=count)
+        totals: NDArray[np.float64] = np.bincount(texts, weights=self.logs, minlength=count).astype(np.float64)
+        return totals
 
 
 @dataclass(frozen=True)
