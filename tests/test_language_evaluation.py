@@ -2,7 +2,9 @@ import gzip
 import json
 import math
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from checkpoints import write_transformer
 from writers import TEXTS, write_learned
@@ -12,6 +14,7 @@ from tolman import language_evaluation as measuring
 from tolman.errors import ModelError, QueryError, SourceError
 from tolman.language_evaluation import evaluate_pairs, evaluate_text, open_language_models, read_pairs
 from tolman.models.language_folder import read_language_models
+from tolman.models.language_model import LanguageModel
 from tolman.progress import Silent
 
 DOCUMENTS = [text.strip() for text in TEXTS if text]
@@ -87,8 +90,15 @@ def test_the_better_sentence_is_the_more_probable_one(learned, tmp_path):
         assert found.files[kind] == {str(file): found.overall[kind]}
 
 
-def test_a_tie_counts_as_wrong(learned, tmp_path):
-    """Also where the sentences differ, but not in what the model sees of them."""
+def test_a_tie_counts_as_wrong(learned, tmp_path, monkeypatch):
+    """Also where the sentences differ, but not in what the model sees of them; and however results are rounded."""
+    exact, generator = LanguageModel.scores, np.random.default_rng(0)
+
+    def rounded(self, texts, progress=None):
+        scores = exact(self, texts, progress)
+        return replace(scores, logs=scores.logs + generator.normal(0, 1e-6, len(scores.logs)))
+
+    monkeypatch.setattr(LanguageModel, "scores", rounded)
     same = [("the cat", "the cat"), ("re\u0301sume\u0301", "r\u00e9sum\u00e9")]
     rest = [(f"the cat and lamp {i}", "the cat") for i in range(9)]
     found = evaluate_pairs(learned, [write_pairs(tmp_path / "a.jsonl", *same, *rest)])
