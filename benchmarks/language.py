@@ -77,6 +77,9 @@ def main() -> None:
     parser.add_argument("--objectives", nargs="*", default=["causal", "masked", "autoencoding"])
     parser.add_argument("--size", choices=["tiny", "small", "base"], default="tiny")
     parser.add_argument("--most-pairs", type=int, help="of each paradigm, the first so many  [default: all]")
+    parser.add_argument(
+        "--most", type=int, help="tokens of the held-out text  [default: all, of a masked model 20,000]"
+    )
     parser.add_argument("--name", default="language", help="of the result file")
     options = parser.parse_args()
     material = Material.read(options.data)
@@ -90,7 +93,8 @@ def main() -> None:
         tokenizer = tokenizers[0] if tokenizers else _tokenizer_of(material.learned, options.size)
         assert all(other.to_str() == tokenizer.to_str() for other in tokenizers), "perplexities are of other tokens"
         rows.insert(0, kneser_ney_row(material, tokenizer))
-    write_result(options.name, rows, _notes(material, tokenizer, options))
+        notes = _notes(material, tokenizer, options)
+    write_result(options.name, rows, notes)
 
 
 def kneser_ney_row(material: Material, tokenizer: Tokenizer) -> dict[str, Cell]:
@@ -150,14 +154,14 @@ def learned_row(material: Material, objectives: str, folder: Path, options: argp
         row |= dict.fromkeys(("perplexity", "bits/byte", "BLiMP"))
         row |= {"CPU minutes": (cpu_seconds() - began) / 60, "wall minutes": (time.monotonic() - started) / 60}
         if {"causal", "masked"} & set(objectives.split(",")):
-            row |= _guesses(material, folder, progress)
+            row |= _guesses(material, folder, options.most, progress)
         if "autoencoding" in objectives:
             row |= _reconstructs(material, folder, progress)
     return row
 
 
-def _guesses(material: Material, folder: Path, progress: Progress) -> Iterator[tuple[str, Cell]]:
-    found = evaluate_text(folder, material.held_out, progress=progress)
+def _guesses(material: Material, folder: Path, most: int | None, progress: Progress) -> Iterator[tuple[str, Cell]]:
+    found = evaluate_text(folder, material.held_out, most=most, progress=progress)
     pairs = evaluate_pairs(folder, material.pairs, progress=progress)
     if found.causal:
         yield "perplexity", found.causal.perplexity
@@ -211,7 +215,7 @@ def _notes(material: Material, tokenizer: Tokenizer, options: argparse.Namespace
         documents=len(material.held_out),
         size=sum(len(text.encode()) for text in material.held_out.contents()),
         vocabulary=tokenizer.get_vocab_size(),
-        masked=MASKED_TOKENS,
+        masked=options.most or MASKED_TOKENS,
         pairs=sum(len(read_pairs(file)) for file in material.pairs),
         paradigms=len(material.pairs),
         minutes=options.minutes,
