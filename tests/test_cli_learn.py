@@ -11,6 +11,7 @@ from conftest import TICKETS, Cli
 from tiny import tiny_encoder
 
 from tolman.cli.learn import default_output
+from tolman.models import load_encoder
 from tolman.space.space import open_space
 
 CHECKPOINT_EVERY_STEP = (
@@ -29,6 +30,25 @@ CHECKPOINT_EVERY_STEP = (
 )
 def test_a_name_follows_from_the_source(source: str, output: str) -> None:
     assert default_output(source) == Path(output)
+
+
+def test_a_model_is_named_after_its_source_too() -> None:
+    assert default_output("data/tickets.csv.gz", ".model") == Path("tickets.model")
+
+
+def test_only_the_model_is_kept(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = cli("learn", TICKETS, "--no-space", "--size", "tiny", "--budget", "2s")
+    assert (outcome.code, outcome.stdout) == (0, "tickets.model\n")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["tickets.model"]
+    assert load_encoder(tmp_path / "tickets.model").family == "static"
+    assert "tickets.model/card.md" in outcome.stderr
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    refused = cli("learn", TICKETS, "--no-space", "-o", "mine")
+    assert (refused.code, refused.stdout) == (1, "")
+    assert refused.stderr == "error: mine exists and is not a learned model: choose another name, or move it away\n"
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
 
 
 def test_progress_goes_to_stderr_and_the_result_to_stdout(cli: Cli, tmp_path: Path) -> None:

@@ -48,7 +48,10 @@ ORDER = (
     "plan",
     "learners",
     "making",
+    "model_folder",
     "learning",
+    "language_evaluation",
+    "reconstruction",
     "",  # tolman/__init__.py: the table of contents
     "cli",
     "__main__",

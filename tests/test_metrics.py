@@ -3,7 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from tolman.metrics import auroc, bootstrap_interval, expected_calibration_error, ndcg, recall, reciprocal_rank
+from tolman.metrics import (
+    auroc,
+    bootstrap_interval,
+    expected_calibration_error,
+    ndcg,
+    recall,
+    reciprocal_rank,
+    share_interval,
+)
 
 
 def test_ndcg_by_hand() -> None:
@@ -78,3 +86,9 @@ def test_the_interval_covers_the_mean_about_as_often_as_it_says() -> None:
         low, high = bootstrap_interval(generator.exponential(size=80), resamples=300, seed=seed)
         inside += low < 1 < high
     assert 85 <= inside <= 99
+
+
+def test_share_interval_is_wilsons() -> None:
+    assert share_interval(50, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    assert share_interval(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
+    assert share_interval(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from tolman.cost import Cost, Meter
     from tolman.encoding import encode_documents, encode_file
     from tolman.evaluation import Evaluation, evaluate
-    from tolman.learning import learn
+    from tolman.language_evaluation import PairEvaluation, TextEvaluation, evaluate_pairs, evaluate_text
+    from tolman.learning import learn, learn_model
     from tolman.models import load_encoder
     from tolman.models.encoder import Encoder
+    from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
     from tolman.space.space import LatentSpace, open_space
 
@@ -43,11 +45,18 @@ _HOMES = {
     "Hit": "search",
     "LatentSpace": "space.space",
     "Meter": "cost",
+    "PairEvaluation": "language_evaluation",
+    "ReconstructionEvaluation": "reconstruction",
     "SearchResult": "search",
+    "TextEvaluation": "language_evaluation",
     "encode_documents": "encoding",
     "encode_file": "encoding",
     "evaluate": "evaluation",
+    "evaluate_pairs": "language_evaluation",
+    "evaluate_reconstruction": "reconstruction",
+    "evaluate_text": "language_evaluation",
     "learn": "learning",
+    "learn_model": "learning",
     "load_encoder": "models",
     "open_space": "space.space",
     "read_corpus": "corpus.reading",
@@ -65,20 +74,27 @@ __all__ = [
     "Meter",
     "MissingExtra",
     "ModelError",
+    "PairEvaluation",
     "Progress",
     "QueryError",
+    "ReconstructionEvaluation",
     "SearchResult",
     "Silent",
     "SourceError",
     "SpaceError",
     "SpaceMismatch",
     "StorageError",
+    "TextEvaluation",
     "TolmanError",
     "__version__",
     "encode_documents",
     "encode_file",
     "evaluate",
+    "evaluate_pairs",
+    "evaluate_reconstruction",
+    "evaluate_text",
     "learn",
+    "learn_model",
     "load_encoder",
     "open_space",
     "read_corpus",

@@ -1,6 +1,7 @@
-"""card.md: what a space is, how good, what it cost, how to use it elsewhere, for people who weren't there."""
+"""card.md: what a space or a model is, how good, what it cost, how to use it, for people who weren't there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tolman.cost import Cost
@@ -20,6 +21,7 @@ RECIPE = {
     "plan: size": "size asked for",
 }
 MEASURED_ON = ("questions", "documents", "confidence_calibration_error")
+OF_SEARCHING = ("bm25", "hybrid", "confidence_calibration_error")
 MEASURES = {
     "bm25": "words alone (BM25)",
     "start": "the learned encoder at its start (LSA)",
@@ -35,17 +37,18 @@ LIMITS = {
         "It was learned on one corpus; on text of another kind expect less.",
     ),
     "transformer": ("It was trained by others on other text; what they chose and left out is in it.",),
+    "fresh": ("It was learned on one corpus and knows nothing else; on text of another kind expect less.",),
     "blended": (
         "It is two encoders side by side: one learned on this corpus, one trained by others on other text; "
         "the limits of both apply.",
     ),
 }
-ALWAYS = (
+MEASURED_BY = (
     "Quality was measured on questions cut out of the corpus itself, not on judgments of people: it ranks choices "
     "well, its level is not comparable with benchmarks.",
     "Confidence is calibrated on such questions too. Of questions of another kind it knows less than it says.",
-    "Nobody has looked for bias in it yet.",
 )
+ALWAYS = ("Nobody has looked for bias in it yet.",)
 
 
 def render_card(name: str, description: SpaceDescription) -> str:
@@ -64,19 +67,60 @@ def render_card(name: str, description: SpaceDescription) -> str:
     return "\n".join(section for section in sections if section)
 
 
-def _corpus(description: SpaceDescription) -> str:
-    corpus = description.corpus
-    return _section(
-        "Corpus",
-        _table(
-            {
-                "source": corpus.source,
-                "documents when it was learned": corpus.documents,
-                "language of the words index": corpus.language or "none assumed",
-                "fingerprint": f"`{corpus.fingerprint[:16]}`",
-            }
-        ),
+def render_model_card(name: str, description: SpaceDescription) -> str:
+    """The card of a model that is kept without a space, as Markdown; of `description` all but search counts."""
+    sections = (
+        f"# {name}\n",
+        _corpus(description, searched=False),
+        _encoder(description),
+        _trials(description),
+        _model_quality(description),
+        _cost(description),
+        _section("Using it", f"```python\n{_model_use(name, description)}\n```"),
+        _limits(description, MEASURED_BY[:1] if description.quality else ()),
     )
+    return "\n".join(section for section in sections if section)
+
+
+def _model_quality(description: SpaceDescription) -> str:
+    """What was measured of vectors; nothing is known of search, and a causal model gives none."""
+    measured = {name: value for name, value in description.quality.items() if name not in OF_SEARCHING}
+    if description.encoder.family == "causal":
+        told = "`tolman evaluate MODEL --text FILE` measures it on text that it hasn't seen."
+        return _section("Quality", f"Not measured: it guesses tokens and gives no vectors. {told}")
+    return _quality(replace(description, quality=measured)).replace(MEASURES["dense"], "the encoder (meaning alone)")
+
+
+def _model_use(name: str, description: SpaceDescription) -> str:
+    encoder, learned = description.encoder, (description.recipe.get("plan") or {}).get("objectives") or {}
+    parts, family = [], encoder.family
+    if family != "causal":
+        load = LOADING.get(family, LOADING["transformer"]).format(folder=name)
+        parts.append(
+            f"from sentence_transformers import SentenceTransformer  # pip install sentence-transformers\n\n"
+            f'model = {load}\nmodel.encode(["your text"])            # (1, {encoder.dim}), unit length'
+        )
+    if family == "transformer" and "masked" in learned:
+        parts.append(
+            f"from transformers import AutoModelForMaskedLM\n\nguesser = AutoModelForMaskedLM.from_pretrained({name!r})"
+        )
+    if family == "causal" or {"causal", "autoencoding"} & set(learned):
+        where = repr(name) if family == "causal" else f'{name!r}, subfolder="causal"'
+        parts.append(
+            f"from transformers import AutoModelForCausalLM\n\nwriter = AutoModelForCausalLM.from_pretrained({where})"
+        )
+    return "\n\n".join(parts)
+
+
+def _corpus(description: SpaceDescription, *, searched: bool = True) -> str:
+    corpus = description.corpus
+    facts = {
+        "source": corpus.source,
+        "documents when it was learned": corpus.documents,
+        "language of the words index": (corpus.language or "none assumed") if searched else None,
+        "fingerprint": f"`{corpus.fingerprint[:16]}`",
+    }
+    return _section("Corpus", _table({label: value for label, value in facts.items() if value is not None}))
 
 
 def _encoder(description: SpaceDescription) -> str:
@@ -161,8 +205,10 @@ model.encode(["your text"])            # the same vectors, but for rounding
     )
 
 
-def _limits(description: SpaceDescription) -> str:
-    limits = (*LIMITS.get(description.encoder.family, ()), *ALWAYS)
+def _limits(description: SpaceDescription, measured_by: Sequence[str] = MEASURED_BY) -> str:
+    family = description.encoder.family
+    fresh = family in ("transformer", "causal") and not description.parents
+    limits = (*LIMITS.get("fresh" if fresh else family, ()), *measured_by, *ALWAYS)
     return _section("Limits", "\n".join(f"- {limit}" for limit in limits))
 
 

@@ -1,12 +1,12 @@
-"""`learn`: from a pile of text to a latent space, measured, with its card."""
+"""`learn`: from a pile of text to a latent space, measured, with its card; or to the model alone."""
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tolman.card import PRETRAINED, render_card
 from tolman.corpus.corpus import Corpus
@@ -14,17 +14,19 @@ from tolman.corpus.reading import read_corpus
 from tolman.cost import Meter, parse_budget
 from tolman.errors import SourceError, TolmanError
 from tolman.making import Made, Maker
+from tolman.model_folder import MODEL, write_model
 from tolman.plan import Objectives, Plan, Pretrained, load_pretrained
 from tolman.progress import Progress, Silent
-from tolman.space.description import SpaceDescription, refuse_as_model, space_path
+from tolman.space.description import CorpusRecord, SpaceDescription, refuse_as_model, space_path
 from tolman.space.space import LatentSpace
-from tolman.space.staging import Staging, require_place
+from tolman.space.staging import SPACE, Artifact, Staging, require_place
 from tolman.storage import folders_above, storing
 
 if TYPE_CHECKING:
     from tolman.recipe import Size
 
 Source: TypeAlias = "str | Path | Corpus | Iterable[Any]"
+ResultT = TypeVar("ResultT")
 
 CARD = "card.md"
 _FEWEST_DOCUMENTS = 2
@@ -78,22 +80,78 @@ def learn(
         SpaceError: something other than a space is at `path`.
         StorageError: the disk refused.
     """
+    dials = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps, "seed": seed}
+    columns = {"text": text, "title": title, "id": id, "label": label}
+    return _learn(
+        source, space_path(path), SPACE, _publish, dials=dials, columns=columns, progress=progress or Silent()
+    )
+
+
+def learn_model(
+    source: Source,
+    path: str | Path,
+    *,
+    base: str | Path = "scratch",
+    objectives: Objectives = None,
+    size: "Size | None" = None,
+    budget: str | float = "60s",
+    steps: int | None = None,
+    seed: int = 0,
+    text: str | None = None,
+    title: str | None = None,
+    id: str | None = None,
+    label: str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Learn from a corpus and keep only the model, with its card, in the folder `path`.
+
+    It is the folder that would be `encoder/` of a space; where causal is all that was learned, the causal model. Other
+    programs load it; `load_encoder` and `evaluate_text` do.
+
+    Args:
+        source, base, objectives, size, budget, steps, seed, text, title, id, label, progress: see `learn`.
+        path: of the model; one that was learned is replaced when the new one is whole.
+
+    Returns:
+        `path`.
+
+    Raises:
+        SourceError, BudgetError, ModelError, TolmanError, StorageError: see `learn`.
+        SpaceError: something other than a learned model is at `path`.
+    """
+    dials = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps, "seed": seed}
+    columns = {"text": text, "title": title, "id": id, "label": label}
     progress = progress or Silent()
-    path = space_path(path)
-    seconds, seed = parse_budget(budget), _seed(seed)
-    plan = Plan.parse(str(base), objectives, size, steps)
+    return _learn(source, space_path(path), MODEL, _publish_model, dials=dials, columns=columns, progress=progress)
+
+
+def _learn(
+    source: Source,
+    path: Path,
+    artifact: Artifact,
+    publish: "Callable[..., ResultT]",
+    *,
+    dials: Mapping[str, Any],
+    columns: Mapping[str, str | None],
+    progress: Progress,
+) -> ResultT:
+    """What both do; `publish` puts what was made in its place."""
+    seconds, seed = parse_budget(dials["budget"]), _seed(dials["seed"])
+    plan = Plan.parse(str(dials["base"]), dials["objectives"], dials["size"], dials["steps"])
     refuse_as_model(plan.pretrained)
-    require_place(path)
+    require_place(path, artifact)
     with Meter() as meter:
         base_model = load_pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
-        source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
+        source = read_corpus(source, **columns, progress=progress)
         if len(source) < _FEWEST_DOCUMENTS:
             raise SourceError(
                 f"learning needs at least {_FEWEST_DOCUMENTS} different documents, "
                 f"{source.report.source} has {len(source)}"
             )
         with folders_above(path):
-            return _build(source, path, plan, base_model, seconds=seconds, seed=seed, meter=meter, progress=progress)
+            return _build(
+                source, path, plan, base_model, publish, seconds=seconds, seed=seed, meter=meter, progress=progress
+            )
 
 
 def _seed(seed: int) -> int:
@@ -112,13 +170,14 @@ def _build(
     path: Path,
     plan: Plan,
     pretrained: Pretrained | None,
+    publish: "Callable[..., ResultT]",
     *,
     seconds: float,
     seed: int,
     meter: Meter,
     progress: Progress,
-) -> LatentSpace:
-    """Make the encoder in a workshop beside the space, then the space; both go on where a killed run stopped."""
+) -> ResultT:
+    """Make the encoder in a workshop beside its place, then publish it; both go on where a killed run stopped."""
     key = {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
     with Staging(path.with_name(f"{path.name}.learning"), key, made_for=path) as workshop:
         with meter.kept_in(workshop.folder / "cost.json"):
@@ -126,9 +185,9 @@ def _build(
             made = Maker(
                 corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
             ).make()
-            space = _publish(path, corpus, made, pretrained, meter=meter, progress=progress)
+            published = publish(path, corpus, made, pretrained, meter=meter, progress=progress)
         shutil.rmtree(workshop.folder)
-    return space
+    return published
 
 
 def _publish(
@@ -141,6 +200,25 @@ def _publish(
         with storing(f"can't write {space.path / CARD}"):
             (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
 
-    recipe = {**made.recipe, PRETRAINED: pretrained.to_json() if pretrained else None}
-    description = SpaceDescription(search=made.search, recipe=recipe, quality=made.quality, parents=made.parents)
+    description = replace(_description(made, pretrained), search=made.search)
     return LatentSpace.create(path, corpus, made.encoder, description=description, progress=progress, finish=finish)
+
+
+def _publish_model(
+    path: Path, corpus: Corpus, made: Made, pretrained: Pretrained | None, *, meter: Meter, progress: Progress
+) -> Path:
+    """The model alone, with its cost and its card, in its place."""
+    progress.start("model")
+    identity = {"encoder": made.encoder.fingerprint, "corpus": corpus.fingerprint}
+    with Staging(path, identity, artifact=MODEL) as staging:
+        staging.clear()  # what a killed run left may be half
+        origin = CorpusRecord(corpus.fingerprint, corpus.report.source, len(corpus))
+        description = replace(_description(made, pretrained), corpus=origin, cost=meter.read().to_json())
+        write_model(staging.folder, path.name, made.encoder, description)
+        staging.publish()
+    return path
+
+
+def _description(made: Made, pretrained: Pretrained | None) -> SpaceDescription:
+    recipe = {**made.recipe, PRETRAINED: pretrained.to_json() if pretrained else None}
+    return SpaceDescription(recipe=recipe, quality=made.quality, parents=made.parents)

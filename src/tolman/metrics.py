@@ -99,5 +99,16 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def share_interval(right: int, count: int) -> tuple[float, float]:
+    """Where the share is that `right` of `count` were drawn from: the 95 % interval of Wilson (1927).
+
+    Unlike a bootstrap it doesn't shrink to nothing where all are right, or none.
+    """
+    z, share = 1.959964, right / count
+    centre, half = share + z**2 / (2 * count), z * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
+    low, high = ((centre + sign * half) / (1 + z**2 / count) for sign in (-1, 1))
+    return max(low, 0.0), min(high, 1.0)
+
+
 def _discounted(gains: Sequence[float]) -> float:
     return float(sum(gain / np.log2(rank + 1) for rank, gain in enumerate(gains, start=1)))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source")
 @click.option("-o", "--output", metavar="NAME.space", type=PATH, help="Where to write.  [default: named after SOURCE]")
+@click.option("--no-space", is_flag=True, help="Keep only the model, in a folder that other programs load, too.")
 @column_options
 @click.option(
     "--base",
@@ -44,6 +45,7 @@ def learn(
     source: str,
     *,
     output: Path | None,
+    no_space: bool,
     text: str | None,
     title: str | None,
     id: str | None,
@@ -71,31 +73,31 @@ def learn(
       tolman learn papers/ --budget 5m
       tolman learn python:stdlib --base scratch+minilm
       tolman learn articles.jsonl --objectives masked,contrastive --budget 30m
+      tolman learn papers/ --objectives causal --budget 1h --no-space -o papers.model
     """
     from tolman.learning import learn as learn_space
+    from tolman.learning import learn_model
 
+    dials: dict[str, Any] = {"base": base, "objectives": objectives, "size": size, "budget": budget}
+    dials |= {"steps": steps, "seed": seed}
+    columns: dict[str, Any] = {"text": text, "title": title, "id": id, "label": label}
     with progress_on_stderr() as progress:
-        space = learn_space(
-            source,
-            output or default_output(source),
-            base=base,
-            objectives=objectives,
-            size=size,
-            budget=budget,
-            steps=steps,
-            seed=seed,
-            text=text,
-            title=title,
-            id=id,
-            label=label,
-            progress=progress,
-        )
+        if no_space:
+            path = learn_model(
+                source, output or default_output(source, ".model"), **dials, **columns, progress=progress
+            )
+        else:
+            space = learn_space(source, output or default_output(source), **dials, **columns, progress=progress)
+    if no_space:
+        click.echo(path)
+        click.echo(f"how it was made, and how it is used: {path / 'card.md'}", err=True)
+        return
     click.echo(f"{space.path}: {counted(len(space), 'document')}, {counted(space.dim, 'dimension')}")
     search = f'{name_to_type()} search {quote(str(space.path))} "your question"'
     click.echo(f"the report: {space.path / 'card.md'}; try: {search}", err=True)
 
 
-def default_output(source: str) -> Path:
+def default_output(source: str, ending: str = ".space") -> Path:
     """`tickets.space` for `data/tickets.csv.gz`, `stdlib.space` for `python:stdlib`."""
     name = source.partition(":")[2] if source.startswith("python:") else Path(source).resolve().name.partition(".")[0]
-    return Path(f"{name or 'documents'}.space")
+    return Path(f"{name or 'documents'}{ending}")

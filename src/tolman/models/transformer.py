@@ -24,6 +24,8 @@ from tolman.models.trunk import Precision
 from tolman.storage import storing
 
 CPUINFO = Path("/proc/cpuinfo")
+DECODER = "modernbert-decoder"
+"""A type of model that is only ever run causally, which an encoder here is not."""
 CPU_BATCH = 2048
 """Tokens computed at a time: enough for full speed in the matrix products, few enough that states stay in the cache."""
 GPU_BATCH = 65_536
@@ -73,9 +75,12 @@ class TransformerEncoder:
         """Read the encoder in `folder`.
 
         Raises:
-            ModelError: there is none, or it can't be read.
+            ModelError: there is none, only a causal model, or it can't be read.
         """
-        return cls(read_checkpoint(Path(folder)), Path(folder), device=device, precision=precision)
+        checkpoint = read_checkpoint(Path(folder))
+        if checkpoint.settings["transformer"].get("model_type") == DECODER:
+            raise ModelError(f"{folder} holds a causal model: it guesses tokens and gives no vectors")
+        return cls(checkpoint, Path(folder), device=device, precision=precision)
 
     @property
     def dim(self) -> int:

@@ -1,4 +1,4 @@
-"""How a space comes into being: beside its place, whole, then there in one step.
+"""How a space, or a model that is kept alone, comes into being: beside its place, whole, then there in one step.
 
 `NAME.space.partial` is filled by one process at a time. Killed, it stays, and the next attempt with the same encoder
 and corpus goes on from it. A folder of that name which somebody else made is never touched: ours carry a marker from
@@ -12,8 +12,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -26,16 +27,34 @@ _MARK = {"made_by": "tolman"}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
-def require_place(target: Path) -> None:
-    """Refuse to put a space where something else is.
+@dataclass(frozen=True)
+class Artifact:
+    """What is put in its place.
+
+    Attributes:
+        name: what people call it.
+        is_one: whether there is one in a folder, whole or damaged.
+        refuse_newer: raises SpaceError where the one in a folder is of a newer format.
+    """
+
+    name: str
+    is_one: Callable[[Path], bool]
+    refuse_newer: Callable[[Path], None]
+
+
+SPACE = Artifact("space", is_space, refuse_newer)
+
+
+def require_place(target: Path, artifact: Artifact = SPACE) -> None:
+    """Refuse to put an artifact where something else is.
 
     Raises:
-        SpaceError: `target` exists and is not a space, or one of a newer format, or is a link to itself; or what it
-            would be made in is there and not Tolman's.
+        SpaceError: `target` exists and is not one, or one of a newer format, or is a link to itself; or what it would
+            be made in is there and not Tolman's.
     """
-    if target.exists() and not is_space(target):
-        raise SpaceError(f"{target} exists and is not a space: choose another name, or move it away")
-    refuse_newer(target)
+    if target.exists() and not artifact.is_one(target):
+        raise SpaceError(f"{target} exists and is not a {artifact.name}: choose another name, or move it away")
+    artifact.refuse_newer(target)
     _require_ours(_beside(_without_links(target)))
 
 
@@ -47,18 +66,27 @@ class Staging:
         folder: where to write.
     """
 
-    def __init__(self, target: Path, identity: Mapping[str, str], *, made_for: Path | None = None) -> None:
-        """Prepare for a space at `target`.
+    def __init__(
+        self,
+        target: Path,
+        identity: Mapping[str, str],
+        *,
+        made_for: Path | None = None,
+        artifact: Artifact = SPACE,
+    ) -> None:
+        """Prepare for an artifact at `target`.
 
         Args:
             target: the space to be.
             identity: what is being made; only work on the same is resumed.
             made_for: the space that people know of, if `target` is only a step on the way to it.
+            artifact: what it is, if it isn't a space.
 
         Raises:
             SpaceError: see `require_place`.
         """
-        require_place(target)
+        require_place(target, artifact)
+        self.artifact = artifact
         self.target = _without_links(target)
         self.folder = _beside(self.target)
         self._identity = _MARK | dict(identity)
@@ -105,7 +133,7 @@ class Staging:
             else:
                 self.folder.rename(self.target)
         except OSError as error:
-            raise StorageError(f"can't put the space at {self.target}: {error.strerror}") from error
+            raise StorageError(f"can't put the {self.artifact.name} at {self.target}: {error.strerror}") from error
         finally:
             _unmark(self.target)
 
