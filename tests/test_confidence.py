@@ -12,14 +12,13 @@ from tolman.confidence import (
     coverage,
     fit_confidence,
     nearness,
-    rehearse_bm25,
     telling_words,
 )
 from tolman.judge import Pool
 from tolman.metrics import expected_calibration_error
 from tolman.space.description import SearchSettings, SpaceDescription
 from tolman.space.space import LatentSpace
-from tolman.tuning import bm25_scores
+from tolman.tuning import bm25_scores, rehearse_bm25
 
 QUESTIONS, DOCUMENTS = 300, 1_000
 

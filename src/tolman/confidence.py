@@ -26,18 +26,15 @@ Legend for shapes:
     W  words of a query
 """
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tolman.corpus.passages import words
-from tolman.judge import Pool
 from tolman.metrics import expected_calibration_error
-from tolman.tuning import bm25_scores
 
 Numbers: TypeAlias = NDArray[np.floating[Any]]
 
@@ -45,7 +42,6 @@ NEAREST = 3
 """Documents whose mean cosine is the nearness of a question in the fit: a topic may have no more."""
 _RAREST = 1.5  # times the largest idf: about what a word that nobody knows would score where it stood
 _MOST_WORDS = 20  # from there on the coverage of foreign text hardly falls any more
-_MOST_COMMON = 1_000  # words, among which are those that the full text passes over
 _FARTHEST = 4.0  # spreads; what is farther than that says no more
 _RANDOM_PER_QUESTION = 20
 _FOLDS = 5
@@ -216,21 +212,6 @@ def coverage(best_lexical: float, best_W: Sequence[float], documents: int) -> fl
     return float(min(1.0, best_lexical / possible)) if possible else 0.0
 
 
-def rehearse_bm25(pool: Pool, language: str | None) -> tuple[Numbers, tuple[str, ...]]:
-    """BM25 of every question and document of the pool (Q, N), and those of its commonest words that the full text
-    doesn't find, in lower case."""
-    asked = len(pool.questions)
-    common = _commonest_words(pool.contents) if language else []  # without a language no word is passed over
-    scores_QN = bm25_scores(replace(pool, questions=[*pool.questions, *common]), language)
-    found = np.asarray(scores_QN[asked:].any(axis=1))
-    return scores_QN[:asked], tuple(word for word, is_found in zip(common, found, strict=True) if not is_found)
-
-
-def _commonest_words(contents: Sequence[str]) -> list[str]:
-    count = Counter(content[start:end].lower() for content in contents for start, end in words(content))
-    return [word for word, _ in count.most_common(_MOST_COMMON)]
-
-
 def fit_confidence(
     cosines_QN: Numbers,
     lexical_QN: Numbers,
@@ -250,7 +231,7 @@ def fit_confidence(
         words_Q: of each question.
         heads: how many questions, from the first, are heads; the others are sentences.
         seed: of the random pairs.
-        passed_over: words that the full text doesn't search for, see `rehearse_bm25`.
+        passed_over: words that the full text doesn't search for, see `tuning.rehearse_bm25`.
     """
     pairs = _Pairs.draw(cosines_QN, lexical_QN, answers_Q, words_Q, seed)
     return Confidence(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tolman.confidence import fit_confidence, rehearse_bm25
+from tolman.confidence import fit_confidence
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.passages import words
 from tolman.judge import Exam, Pool, set_exam
@@ -24,7 +24,7 @@ from tolman.ranking import HybridRanking
 from tolman.space.description import SearchSettings
 from tolman.space.language import guess_language
 from tolman.storage import storing
-from tolman.tuning import USUAL_BLEND, Choice, choose_blend, choose_lexical_weight, usual_lexical_weight
+from tolman.tuning import USUAL_BLEND, Choice, choose_blend, choose_lexical_weight, rehearse_bm25, usual_lexical_weight
 
 ENCODER = "encoder"  # folder in the workshop
 MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from

@@ -10,14 +10,16 @@ Legend for shapes:
     Q  questions
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 
+from tolman.corpus.passages import words
 from tolman.judge import Pool
 from tolman.models.encoder import Floats
 from tolman.ranking import HybridRanking
@@ -28,6 +30,7 @@ USUAL_BLEND = 0.5
 BLEND_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 LEXICAL_WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 2.0, 4.0)
 _LEXICAL_DEPTH = 200
+_MOST_COMMON = 1_000  # words, among which are those that the full text passes over
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,21 @@ def bm25_scores(pool: Pool, language: str | None) -> Floats:
             found, scores = store.lexical(question, min(_LEXICAL_DEPTH, len(pool.contents)))
             scores_QN[row, found] = scores
     return scores_QN
+
+
+def rehearse_bm25(pool: Pool, language: str | None) -> tuple[Floats, tuple[str, ...]]:
+    """BM25 of every question and document of the pool (Q, N), and those of its commonest words that the full text
+    doesn't find, in lower case."""
+    asked = len(pool.questions)
+    common = _commonest_words(pool.contents) if language else []  # without a language no word is passed over
+    scores_QN = bm25_scores(replace(pool, questions=[*pool.questions, *common]), language)
+    found = np.asarray(scores_QN[asked:].any(axis=1))
+    return scores_QN[:asked], tuple(word for word, is_found in zip(common, found, strict=True) if not is_found)
+
+
+def _commonest_words(contents: Sequence[str]) -> list[str]:
+    count = Counter(content[start:end].lower() for content in contents for start, end in words(content))
+    return [word for word, _ in count.most_common(_MOST_COMMON)]
 
 
 def usual_lexical_weight(*, natural: bool, pretrained: bool) -> float:
