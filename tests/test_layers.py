@@ -44,6 +44,7 @@ ORDER = (
     "space",
     "evaluation",
     "card",
+    "curves",
     "plan",
     "learners",
     "making",

@@ -1,6 +1,6 @@
 """card.md: what a space is, how good, what it cost, how to use it elsewhere, for people who weren't there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tolman.cost import Cost
@@ -48,12 +48,13 @@ ALWAYS = (
 )
 
 
-def render_card(name: str, description: SpaceDescription) -> str:
-    """The card of the space `name` as Markdown."""
+def render_card(name: str, description: SpaceDescription, drawn: Sequence[str] = ()) -> str:
+    """The card of the space `name` as Markdown; `drawn` are files beside it that show how it learned."""
     sections = (
         f"# {name}\n",
         _corpus(description),
         _encoder(description),
+        _curves(drawn),
         _trials(description),
         _quality(description),
         _search(description),
@@ -89,6 +90,15 @@ def _encoder(description: SpaceDescription) -> str:
     }
     recipe = {name: value for name, value in description.recipe.items() if name not in (PRETRAINED, TRIALS)}
     return _section("Encoder", _table(facts | {RECIPE.get(name, name): value for name, value in flat(recipe)}))
+
+
+def _curves(drawn: Sequence[str]) -> str:
+    """Pictures first, then what opens in a browser."""
+    shown = [f"![loss and held-out quality over time]({name})" for name in drawn if name.endswith(".png")]
+    shown += [
+        f"[{name}]({name}): the same with the numbers of every moment" for name in drawn if name.endswith(".html")
+    ]
+    return _section("How it learned", "\n\n".join(shown)) if shown else ""
 
 
 def _trials(description: SpaceDescription) -> str:
@@ -203,7 +213,7 @@ def flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
         label = f"{before}{str(name).replace('_', ' ')}"
         if isinstance(value, Mapping):
             yield from flat(value, f"{label}: ")
-        elif value is not None:
+        elif value is not None and value != []:
             yield label, value
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tolman.judge import Exam, Pool
 from tolman.plan import Learner, Plan
 from tolman.progress import Progress
+
+if TYPE_CHECKING:
+    from tolman.scratch import Learned
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,16 @@ def learn_static(task: Task, folder: Path) -> Found:
         "chosen": "start" if best is learned.start else "learned",
         "trials": [trial.summary() for trial in learned.trials],
     }
-    return Found(recipe, learned.quality, [asdict(point) for point in best.run.curve] if best.run else [])
+    return Found(recipe, learned.quality, _static_curve(learned))
+
+
+def _static_curve(learned: "Learned") -> list[dict[str, Any]]:
+    """From the LSA start on; of the trial that did best, whether or not the start was kept in the end."""
+    trial = max(learned.trials, key=lambda trial: trial.grade, default=None)
+    if trial is None or trial.run is None or not trial.run.curve:
+        return []
+    start = {"step": 0, "seconds": 0.0, "losses": {}, "quality": learned.start.ndcg}
+    return [start, *(asdict(point) for point in trial.run.curve)]
 
 
 def learn_transformer(task: Task, folder: Path) -> Found:

@@ -12,6 +12,8 @@ from tolman.card import PRETRAINED, render_card
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.reading import read_corpus
 from tolman.cost import Meter, parse_budget
+from tolman.curves.curve import LearningCurve
+from tolman.curves.files import write_curves
 from tolman.errors import SourceError, TolmanError
 from tolman.making import Made, Maker
 from tolman.plan import Plan, Pretrained, load_pretrained
@@ -133,8 +135,10 @@ def _publish(
 
     def finish(space: LatentSpace) -> None:
         space.describe(replace(space.description, cost=meter.read().to_json()))
+        resumed = (made.recipe.get("run") or {}).get("resumed", ())
+        drawn = write_curves(space.path, LearningCurve.of(path.name, made.curve, resumed), progress)
         with storing(f"can't write {space.path / CARD}"):
-            (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
+            (space.path / CARD).write_text(render_card(path.name, space.description, drawn), encoding="utf-8")
 
     recipe = {**made.recipe, PRETRAINED: pretrained.to_json() if pretrained else None}
     description = SpaceDescription(search=made.search, recipe=recipe, quality=made.quality, parents=made.parents)

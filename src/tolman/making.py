@@ -5,7 +5,7 @@ exam (questions taken out) -> encoder -> weights and confidence, fitted on the e
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,14 @@ _HOPELESS = 0.05  # nDCG@10 of the judge's questions, under which they calibrate
 
 @dataclass(frozen=True)
 class Made:
-    """An encoder, and all that was found out about it on the way."""
+    """An encoder, and all that was found out about it on the way; `curve` as in `tolman.learners.Found`."""
 
     encoder: Encoder
     search: SearchSettings
     recipe: Mapping[str, Any]
     quality: Mapping[str, Any]
     parents: tuple[str, ...]
+    curve: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Maker:
@@ -60,6 +61,7 @@ class Maker:
     ) -> None:
         self.corpus, self.plan, self.seconds, self.steps, self.seed = corpus, plan, seconds, steps, seed
         self.pretrained, self.workshop, self.progress = pretrained, workshop, progress
+        self.curve: list[dict[str, Any]] = []
 
     def make(self) -> Made:
         """Exam, encoder, weights, confidence."""
@@ -75,7 +77,7 @@ class Maker:
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
         search = self._settle(exam.natural, pool, cosines_QN, quality)
         parents = parents_of(encoder, learned, pretrained)
-        return Made(encoder, search, recipe, quality, parents)
+        return Made(encoder, search, recipe, quality, parents, self.curve)
 
     def _exam(self) -> Exam:
         rows = np.arange(len(self.corpus))
@@ -109,6 +111,7 @@ class Maker:
         stored = json.loads(notes.read_text())
         recipe.update(stored["recipe"])
         quality.update(stored["quality"])
+        self.curve = stored["curve"]
         return load_encoder(kept)
 
     def _combine(

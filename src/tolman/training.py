@@ -95,6 +95,7 @@ class Run:
             model is as it was at the last good checkpoint.
         interrupted: whether somebody stopped it.
         curve: how it went.
+        resumed: steps at which it went on after a kill.
     """
 
     steps: int
@@ -105,6 +106,7 @@ class Run:
     diverged: bool
     interrupted: bool
     curve: tuple[Point, ...]
+    resumed: tuple[int, ...] = ()
 
 
 def train(
@@ -200,6 +202,7 @@ class _Training:
         self.state = _State()
         if keeper and (found := keeper.load(model, optimizers)):
             self.state = found
+            found.resumed.append(found.step)
             progress.say(f"resuming at step {found.step}")
         self.earlier, self.seen_before = self.state.seconds, self._tokens() - self.state.tokens
         self.started = self.saved = time.monotonic()
@@ -228,7 +231,7 @@ class _Training:
         return True
 
     def show(self, quality: Callable[[], float] | None) -> None:
-        facts: dict[str, float | str] = {"loss": round(self.state.loss_last, 3)}
+        facts: dict[str, float | str] = {"step": self.state.step, "loss": round(self.state.loss_last, 3)}
         if len(self.state.losses) > 1:
             facts |= {name: round(loss, 3) for name, loss in self.state.losses.items()}
         if self.state.tokens:
@@ -289,6 +292,7 @@ class _State:
     losses: dict[str, float] = field(default_factory=dict)
     next_quality: float = _QUALITY_EVERY
     curve: list[dict[str, Any]] = field(default_factory=list)
+    resumed: list[int] = field(default_factory=list)
 
     def after_step(self, loss: float, losses: dict[str, float], seconds: float) -> None:
         self.step += 1
@@ -313,7 +317,8 @@ class _State:
     def run(self, *, diverged: bool = False, interrupted: bool = False) -> Run:
         last = None if math.isnan(self.loss_last) else self.loss_last
         curve = tuple(Point(**point) for point in self.curve)
-        return Run(self.step, self.seconds, self.tokens, self.loss_first, last, diverged, interrupted, curve)
+        told = self.loss_first, last, diverged, interrupted, curve, tuple(self.resumed)
+        return Run(self.step, self.seconds, self.tokens, *told)
 
 
 def _smoothed(before: float, now: float) -> float:
