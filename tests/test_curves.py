@@ -18,7 +18,7 @@ from tolman.progress import Silent
 def points(count=60, objectives=("masked", "causal", "autoencoding", "contrastive"), second=5.0):
     for step in range(1, count + 1):
         losses = {name: 1.0 + math.exp(-step / 9) * (number + 1) for number, name in enumerate(objectives)}
-        quality = 0.2 + step / 400 if step % 6 == 1 else None
+        quality = 0.2 + step / 500 if step % 6 == 1 else None
         yield {"step": step, "seconds": step * second, "losses": losses, "quality": quality}
 
 
@@ -31,7 +31,8 @@ CURVE = LearningCurve.of("a & <b>.space", points(), resumed=(30,))
 )
 def test_ticks_are_round_and_enclose(low, high, ticks):
     found = round_ticks(low, high, 5)
-    assert found[0] <= low <= high <= found[-1]
+    assert found[0] <= low + 1e-9
+    assert high - 1e-9 <= found[-1]
     assert len(found) >= 2
     if ticks:
         assert found == pytest.approx(ticks)
@@ -69,8 +70,10 @@ def test_no_words_overlap_and_all_are_on_the_plane(curve):
     for (one, a), (other, b) in combinations(boxes.items(), 2):
         apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
         assert apart, f"{one!r} over {other!r}"
-    assert all(0 <= left and right <= WIDTH and 0 <= top and bottom <= chart.height
-               for left, top, right, bottom in boxes.values())  # fmt: skip
+    for left, top, right, bottom in boxes.values():
+        assert min(left, top) >= 0
+        assert right <= WIDTH
+        assert bottom <= chart.height
 
 
 def test_a_line_ends_at_its_last_moment_and_its_name_says_the_value():
@@ -91,7 +94,7 @@ def test_the_page_needs_nothing_else_and_holds_every_number():
     assert told[6]["told"].splitlines() == [
         "step 7, 35 s",
         *(f"{name} {loss:.3f} nats" for name, loss in CURVE.moments[6].losses.items()),
-        "nDCG@10 0.217",
+        "nDCG@10 0.214",
     ]
     assert page.count("<tr>") == 61
 

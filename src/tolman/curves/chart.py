@@ -2,8 +2,7 @@
 
 Colours are named by what they are for; each painter has its own for a light and a dark ground. Those of the series are
 Okabe and Ito's (jfly.uni-koeln.de/color, 2008), which people tell apart whatever their eyes, darker on white where
-names would be too pale to read; every line is named at its
-end as well, so that nobody needs the colour.
+names would be too pale to read; every line is named at its end as well, so that nobody needs the colour.
 """
 
 import math
