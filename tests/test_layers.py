@@ -15,6 +15,7 @@ ORDER = (
     "counting",
     "progress",
     "storage",
+    "tracking",
     "cost",
     "metrics",
     "ranking",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tolman.models.encoder import Encoder
     from tolman.search import Hit, SearchResult
     from tolman.space.space import LatentSpace, open_space
+    from tolman.tracking import tracked
 
 __version__ = "0.1.0"
 
@@ -51,6 +52,7 @@ _HOMES = {
     "load_encoder": "models",
     "open_space": "space.space",
     "read_corpus": "corpus.reading",
+    "tracked": "tracking",
 }
 
 __all__ = [
@@ -82,6 +84,7 @@ __all__ = [
     "load_encoder",
     "open_space",
     "read_corpus",
+    "tracked",
 ]
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 @click.option(
     "--budget", metavar="TIME", default="60s", show_default=True, help="How long to learn: 60s, 5m, 2h; see above."
 )
+@click.option("--tensorboard", metavar="DIR", type=PATH, help="Write curves there for TensorBoard, as they grow.")
+@click.option("--wandb", metavar="PROJECT", help="Send curves to Weights & Biases, as they grow.")
 @click.option("--seed", default=0, show_default=True, help="For repeatable runs.")
 def learn(
     source: str,
@@ -40,6 +42,8 @@ def learn(
     objectives: str | None,
     size: "Size | None",
     budget: str,
+    tensorboard: Path | None,
+    wandb: str | None,
     seed: int,
 ) -> None:
     """Learn a latent space from a pile of text.
@@ -59,11 +63,16 @@ def learn(
       tolman learn python:stdlib --base scratch+minilm
     """
     from tolman.learning import learn as learn_space
+    from tolman.tracking import tracked
 
-    with progress_on_stderr() as progress:
+    path = output or default_output(source)
+    with (
+        progress_on_stderr() as shown,
+        tracked(shown, name=path.stem, tensorboard=tensorboard, wandb=wandb) as progress,
+    ):
         space = learn_space(
             source,
-            output or default_output(source),
+            path,
             base=base,
             objectives=objectives,
             size=size,
