@@ -25,6 +25,7 @@ ORDER = (
     "objectives",
     "optimization",
     "encoding",
+    "effort",
     "training",
     "judge",
     "recipe",

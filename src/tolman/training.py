@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tolman.effort import Effort, effort_of_step
 from tolman.errors import BudgetError
 from tolman.objectives.objective import Objective
 from tolman.optimization import Optimizers
@@ -89,7 +90,8 @@ class Run:
     Attributes:
         steps: taken, earlier tries included.
         seconds: of wall clock, earlier tries included.
-        tokens: seen, earlier tries included; 0 where the model doesn't count them.
+        tokens: seen, earlier tries included.
+        flops: of all steps, see `tolman.effort`; 0 where nobody has a formula.
         loss_first, loss_last: weighted sum over objectives, smoothed, in nats; None where no step was taken.
         diverged: whether it was given up: again and again a loss was not finite or grew beyond where it began. The
             model is as it was at the last good checkpoint.
@@ -107,6 +109,7 @@ class Run:
     interrupted: bool
     curve: tuple[Point, ...]
     resumed: tuple[int, ...] = ()
+    flops: float = 0.0
 
 
 def train(
@@ -148,7 +151,8 @@ def train(
         progress.say("the documents are too few or too short to learn by: the start stays as it is")
         return _State().run()
     keeper = Checkpoint(checkpoint, recipe) if checkpoint else None
-    training = _Training(model, schedule, optimizers, keeper, progress)
+    effort = effort_of_step(model, [objective for _, objective in objectives], optimizers.groups, seed=seed)
+    training = _Training(model, schedule, optimizers, keeper, progress, effort)
     progress.advance(0.0, objective=" + ".join(objective.name for _, objective in objectives))
     with _interrupts() as interrupted:
         while training.place < 1 and not interrupted.is_set():
@@ -159,11 +163,11 @@ def train(
                 training.show(quality)
                 training.save_when_due()
             elif not training.retreat():
-                return training.state.run(diverged=True)
+                return training.run(diverged=True)
     training.save()  # who is killed after this run and starts again gets it back at once
     if interrupted.is_set():
         progress.say(f"stopped after {training.state.step} steps: what was learned so far is kept")
-    return training.state.run(interrupted=interrupted.is_set())
+    return training.run(interrupted=interrupted.is_set())
 
 
 @contextmanager
@@ -196,7 +200,9 @@ class _Training:
         optimizers: Optimizers,
         keeper: "Checkpoint | None",
         progress: Progress,
+        effort: Effort | None,
     ) -> None:
+        self.effort = effort
         self.model, self.schedule, self.optimizers = model, schedule, optimizers
         self.keeper, self.progress = keeper, progress
         self.state = _State()
@@ -271,6 +277,13 @@ class _Training:
         what = "given up" if given_up else "on at half the rate"
         self.progress.say(f"the loss went astray at step {self.state.step}: back to the last good weights, {what}")
         return not given_up
+
+    def run(self, *, diverged: bool = False, interrupted: bool = False) -> Run:
+        """What was done. What is computed twice to save memory counts once, whatever the model counted."""
+        run = self.state.run(diverged=diverged, interrupted=interrupted)
+        if self.effort is None:
+            return run
+        return replace(run, tokens=round(run.steps * self.effort.tokens), flops=run.steps * self.effort.flops)
 
     def _tokens(self) -> int:
         return int(getattr(self.model, "tokens_seen", 0))
