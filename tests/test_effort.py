@@ -22,7 +22,8 @@ RECIPE = TransformerRecipe(Shape(2, 64, 2, 32, 1e-3), 512, tokens=512, pairs=8, 
 def exam() -> Exam:
     generator = np.random.default_rng(0)
     texts = [
-        ". ".join(" ".join(generator.choice(WORDS, 9)) for _ in range(generator.integers(2, 7))) + "." for _ in range(80)
+        ". ".join(" ".join(generator.choice(WORDS, 9)) for _ in range(generator.integers(2, 7))) + "."
+        for _ in range(80)
     ]
     return Exam([f"{text.split('.')[0]} title" for text in texts], texts, np.empty(0, np.int64), [], [])
 
@@ -57,7 +58,9 @@ def test_passes_agree_with_what_torch_counts(prepared, name):
     with counter:
         for step in range(8):
             objective.loss(model, np.random.default_rng([3, step])).backward()
-    assert effort_of_step(model, [objective], [], seed=3).passes == pytest.approx(counter.get_total_flops() / 8, rel=0.02)
+    assert effort_of_step(model, [objective], [], seed=3).passes == pytest.approx(
+        counter.get_total_flops() / 8, rel=0.02
+    )
 
 
 def test_muon_counts_what_its_iterations_multiply(prepared):

@@ -50,6 +50,8 @@ ORDER = (
     "plan",
     "learners",
     "making",
+    "prediction",
+    "rehearsal",
     "learning",
     "",  # tolman/__init__.py: the table of contents
     "cli",

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from tolman.cost import Cost, Meter
     from tolman.encoding import encode_documents, encode_file
     from tolman.evaluation import Evaluation, evaluate
-    from tolman.learning import learn
+    from tolman.learning import learn, predict_cost
     from tolman.models import load_encoder
     from tolman.models.encoder import Encoder
+    from tolman.prediction import Prediction
     from tolman.search import Hit, SearchResult
     from tolman.space.space import LatentSpace, open_space
     from tolman.tracking import tracked
@@ -44,6 +45,7 @@ _HOMES = {
     "Hit": "search",
     "LatentSpace": "space.space",
     "Meter": "cost",
+    "Prediction": "prediction",
     "SearchResult": "search",
     "encode_documents": "encoding",
     "encode_file": "encoding",
@@ -51,6 +53,7 @@ _HOMES = {
     "learn": "learning",
     "load_encoder": "models",
     "open_space": "space.space",
+    "predict_cost": "learning",
     "read_corpus": "corpus.reading",
     "tracked": "tracking",
 }
@@ -67,6 +70,7 @@ __all__ = [
     "Meter",
     "MissingExtra",
     "ModelError",
+    "Prediction",
     "Progress",
     "QueryError",
     "SearchResult",
@@ -83,6 +87,7 @@ __all__ = [
     "learn",
     "load_encoder",
     "open_space",
+    "predict_cost",
     "read_corpus",
     "tracked",
 ]

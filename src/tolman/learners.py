@@ -1,16 +1,18 @@
 """What can be learned from nothing: each learner takes an exam and a budget, and leaves an encoder in a folder."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tolman.cost import Work
 from tolman.judge import Exam, Pool
 from tolman.plan import Learner, Plan
 from tolman.progress import Progress
 
 if TYPE_CHECKING:
     from tolman.scratch import Learned
+    from tolman.training import Run
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,13 @@ class Found:
         recipe: numbers that it learned with, and what training did; JSON values.
         quality: nDCG@10 on the judge's questions, by name.
         curve: points of the learning curve, JSON values.
+        work: what training computed, in all.
     """
 
     recipe: Mapping[str, Any]
     quality: Mapping[str, float]
     curve: list[dict[str, Any]]
+    work: Work = field(default_factory=Work)
 
 
 def learn_static(task: Task, folder: Path) -> Found:
@@ -79,7 +83,8 @@ def learn_static(task: Task, folder: Path) -> Found:
         "chosen": "start" if best is learned.start else "learned",
         "trials": [trial.summary() for trial in learned.trials],
     }
-    return Found(recipe, learned.quality, _static_curve(learned))
+    work = sum((work_of(trial.run) for trial in learned.trials), Work())
+    return Found(recipe, learned.quality, _static_curve(learned), work)
 
 
 def _static_curve(learned: "Learned") -> list[dict[str, Any]]:
@@ -119,7 +124,13 @@ def learn_transformer(task: Task, folder: Path) -> Found:
         {"transformer": asdict(recipe), "run": _without_curve(learned.run)},
         quality,
         [asdict(point) for point in learned.run.curve],
+        work_of(learned.run),
     )
+
+
+def work_of(run: "Run | None") -> Work:
+    """What one training run computed."""
+    return Work(run.steps, run.tokens, run.flops) if run else Work()
 
 
 def _without_curve(run: Any) -> dict[str, Any] | None:

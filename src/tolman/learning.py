@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from operator import index
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tolman.card import PRETRAINED, render_card
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.reading import read_corpus
-from tolman.cost import Meter, parse_budget
+from tolman.cost import Meter, Stopwatch, parse_budget
 from tolman.curves.curve import LearningCurve
 from tolman.curves.files import write_curves
 from tolman.errors import SourceError, TolmanError
@@ -24,11 +24,14 @@ from tolman.space.staging import Staging, require_place
 from tolman.storage import folders_above, storing
 
 if TYPE_CHECKING:
+    from tolman.prediction import Prediction
     from tolman.recipe import Size
 
 Source: TypeAlias = "str | Path | Corpus | Iterable[Any]"
 
 CARD = "card.md"
+WORTH_PREDICTING = 300.0
+"""Seconds of a budget from which on a run predicts its cost: a rehearsal takes a small part of that."""
 _FEWEST_DOCUMENTS = 2
 _SEEDS = 2**32  # scikit-learn takes no more
 
@@ -76,21 +79,63 @@ def learn(
         SpaceError: something other than a space is at `path`.
         StorageError: the disk refused.
     """
-    progress = progress or Silent()
+    progress = Stopwatch(progress or Silent())
     path = Path(path)
     seconds, seed = parse_budget(budget), _seed(seed)
     plan = Plan.parse(str(base), objectives, size)
     require_place(path)
     with Meter() as meter:
         base_model = load_pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
-        source = read_corpus(source, text=text, title=title, id=id, label=label, progress=progress)
-        if len(source) < _FEWEST_DOCUMENTS:
-            raise SourceError(
-                f"learning needs at least {_FEWEST_DOCUMENTS} different documents, "
-                f"{source.report.source} has {len(source)}"
-            )
+        corpus = _enough(read_corpus(source, text=text, title=title, id=id, label=label, progress=progress))
         with folders_above(path):
-            return _build(source, path, plan, base_model, seconds=seconds, seed=seed, meter=meter, progress=progress)
+            return _build(corpus, path, plan, base_model, seconds=seconds, seed=seed, meter=meter, progress=progress)
+
+
+def predict_cost(
+    source: Source,
+    path: str | Path | None = None,
+    *,
+    base: str | Path = "scratch",
+    objectives: str | None = None,
+    size: "Size | None" = None,
+    budget: str | float = "60s",
+    seed: int = 0,
+    text: str | None = None,
+    title: str | None = None,
+    id: str | None = None,
+    label: str | None = None,
+    progress: Progress | None = None,
+) -> "Prediction":
+    """What `learn` with the same arguments would cost: time of each stage, steps, tokens, FLOPs, memory, energy.
+
+    Reads the source and rehearses the run for a few seconds, in a temporary folder that is gone afterwards.
+
+    Args:
+        source, path, base, objectives, size, budget, seed, text, title, id, label: as of `learn`.
+        progress: who watches; nobody when None.
+
+    Raises:
+        TolmanError: what `learn` would refuse.
+    """
+    from tolman.rehearsal import rehearse
+
+    watch = Stopwatch(progress or Silent())
+    seconds, seed = parse_budget(budget), _seed(seed)
+    plan = Plan.parse(str(base), objectives, size)
+    if path is not None:
+        require_place(Path(path))
+    model = load_pretrained(plan, watch)
+    corpus = _enough(read_corpus(source, text=text, title=title, id=id, label=label, progress=watch))
+    watch.lap()
+    return rehearse(corpus, plan, model, seconds=seconds, seed=seed, before=dict(watch.wall), progress=watch)
+
+
+def _enough(corpus: Corpus) -> Corpus:
+    if len(corpus) < _FEWEST_DOCUMENTS:
+        raise SourceError(
+            f"learning needs at least {_FEWEST_DOCUMENTS} different documents, {corpus.report.source} has {len(corpus)}"
+        )
+    return corpus
 
 
 def _seed(seed: int) -> int:
@@ -113,28 +158,69 @@ def _build(
     seconds: float,
     seed: int,
     meter: Meter,
-    progress: Progress,
+    progress: Stopwatch,
 ) -> LatentSpace:
     """Make the encoder in a workshop beside the space, then the space; both go on where a killed run stopped."""
     key = {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
     with Staging(path.with_name(f"{path.name}.learning"), key, made_for=path) as workshop:
         with meter.kept_in(workshop.folder / "cost.json"):
             model = pretrained.encoder if pretrained else None
+            predicted = None
+            if seconds >= WORTH_PREDICTING:
+                asked = workshop.folder / "predicted.json"
+                predicted = _predicted(asked, corpus, plan, pretrained, seconds=seconds, seed=seed, progress=progress)
             made = Maker(
                 corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
             ).make()
-            space = _publish(path, corpus, made, pretrained, meter=meter, progress=progress)
+            space = _publish(path, corpus, made, pretrained, meter=meter, predicted=predicted, progress=progress)
         shutil.rmtree(workshop.folder)
     return space
 
 
+def _predicted(
+    kept: Path,
+    corpus: Corpus,
+    plan: Plan,
+    pretrained: Pretrained | None,
+    *,
+    seconds: float,
+    seed: int,
+    progress: Stopwatch,
+) -> dict[str, Any]:
+    """What the run will cost; after a kill, what was predicted at first."""
+    from tolman.prediction import show_briefly
+    from tolman.rehearsal import rehearse
+
+    if kept.exists():
+        stored: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        return stored
+    progress.lap()
+    before = dict(progress.wall)
+    prediction = rehearse(corpus, plan, pretrained, seconds=seconds, seed=seed, before=before, progress=progress)
+    progress.say(f"predicted: {show_briefly(prediction)}")
+    beside = kept.with_suffix(".partial")
+    with storing(f"can't write {kept}"):
+        beside.write_text(json.dumps(prediction.to_json()), encoding="utf-8")
+        beside.replace(kept)
+    return prediction.to_json()
+
+
 def _publish(
-    path: Path, corpus: Corpus, made: Made, pretrained: Pretrained | None, *, meter: Meter, progress: Progress
+    path: Path,
+    corpus: Corpus,
+    made: Made,
+    pretrained: Pretrained | None,
+    *,
+    meter: Meter,
+    predicted: Mapping[str, Any] | None,
+    progress: Stopwatch,
 ) -> LatentSpace:
     """The space with its cost and its card, in its place."""
 
     def finish(space: LatentSpace) -> None:
-        space.describe(replace(space.description, cost=meter.read().to_json()))
+        progress.lap()
+        counted = replace(meter.read(), work=made.work, stages=dict(progress.wall), predicted=predicted)
+        space.describe(replace(space.description, cost=counted.to_json()))
         resumed = (made.recipe.get("run") or {}).get("resumed", ())
         drawn = write_curves(space.path, LearningCurve.of(path.name, made.curve, resumed), progress)
         with storing(f"can't write {space.path / CARD}"):

@@ -34,7 +34,7 @@ _HOPELESS = 0.05  # nDCG@10 of the judge's questions, under which they calibrate
 
 @dataclass(frozen=True)
 class Made:
-    """An encoder, and all that was found out about it on the way; `curve` as in `tolman.learners.Found`."""
+    """An encoder, and all that was found out about it on the way; `curve` and `work` as in `tolman.learners.Found`."""
 
     encoder: Encoder
     search: SearchSettings
@@ -42,6 +42,7 @@ class Made:
     quality: Mapping[str, Any]
     parents: tuple[str, ...]
     curve: list[dict[str, Any]] = field(default_factory=list)
+    work: Mapping[str, Any] | None = None
 
 
 class Maker:
@@ -62,6 +63,7 @@ class Maker:
         self.corpus, self.plan, self.seconds, self.steps, self.seed = corpus, plan, seconds, steps, seed
         self.pretrained, self.workshop, self.progress = pretrained, workshop, progress
         self.curve: list[dict[str, Any]] = []
+        self.work: Mapping[str, Any] | None = None
 
     def make(self) -> Made:
         """Exam, encoder, weights, confidence."""
@@ -77,7 +79,7 @@ class Maker:
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
         search = self._settle(exam.natural, pool, cosines_QN, quality)
         parents = parents_of(encoder, learned, pretrained)
-        return Made(encoder, search, recipe, quality, parents, self.curve)
+        return Made(encoder, search, recipe, quality, parents, self.curve, self.work)
 
     def _exam(self) -> Exam:
         rows = np.arange(len(self.corpus))
@@ -111,7 +113,7 @@ class Maker:
         stored = json.loads(notes.read_text())
         recipe.update(stored["recipe"])
         quality.update(stored["quality"])
-        self.curve = stored["curve"]
+        self.curve, self.work = stored["curve"], stored["work"]
         return load_encoder(kept)
 
     def _combine(

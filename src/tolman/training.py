@@ -152,7 +152,7 @@ def train(
         return _State().run()
     keeper = Checkpoint(checkpoint, recipe) if checkpoint else None
     effort = effort_of_step(model, [objective for _, objective in objectives], optimizers.groups, seed=seed)
-    training = _Training(model, schedule, optimizers, keeper, progress, effort)
+    training = _Training(model, schedule, optimizers, keeper, progress, effort=effort)
     progress.advance(0.0, objective=" + ".join(objective.name for _, objective in objectives))
     with _interrupts() as interrupted:
         while training.place < 1 and not interrupted.is_set():
@@ -200,6 +200,7 @@ class _Training:
         optimizers: Optimizers,
         keeper: "Checkpoint | None",
         progress: Progress,
+        *,
         effort: Effort | None,
     ) -> None:
         self.effort = effort
