@@ -32,7 +32,7 @@ class Case:
 CASES = {
     "static, small": Case("cranfield", ("--budget", "30s")),
     "static, large": Case("reuters", ("--budget", "60s")),
-    "transformer, tiny": Case("scifact", ("--budget", "60s", "--base", "transformer", "--size", "tiny")),
+    "transformer, tiny": Case("cranfield", ("--budget", "60s", "--base", "transformer", "--size", "tiny")),
     "transformer, tiny, four objectives": Case(
         "cranfield",
         (

@@ -17,6 +17,7 @@ ORDER = (
     "storage",
     "tracking",
     "cost",
+    "prediction",
     "metrics",
     "ranking",
     "corpus",
@@ -50,7 +51,6 @@ ORDER = (
     "plan",
     "learners",
     "making",
-    "prediction",
     "rehearsal",
     "learning",
     "",  # tolman/__init__.py: the table of contents

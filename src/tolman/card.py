@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tolman.cost import Cost
+from tolman.prediction import show_flops
 from tolman.space.description import SpaceDescription
 
 LOADING = {
@@ -185,7 +186,21 @@ def show_quality(quality: Mapping[str, Any]) -> str:
 
 
 def show_cost(cost: Cost) -> dict[str, str]:
-    """A cost in words and units that people use."""
+    """A cost in words and units that people use; what was predicted of it beside."""
+    told = _measured(cost)
+    predicted = cost.predicted or {}
+    if work := cost.work:
+        told |= {"training steps": f"{work['steps']:,}", "tokens learned from": f"{work['tokens']:,}"}
+        told |= {"floating-point operations": show_flops(work["flops"])} if work["flops"] else {}
+    if predicted:
+        told["predicted wall time"] = f"{predicted['wall_seconds']:.1f} s"
+        told["predicted peak memory"] = f"{predicted['peak_bytes'] / 2**20:,.0f} MiB"
+    if work := predicted.get("work"):
+        told["predicted training"] = f"{work['steps']:,} steps, {work['tokens']:,} tokens, {show_flops(work['flops'])}"
+    return told
+
+
+def _measured(cost: Cost) -> dict[str, str]:
     return {
         "wall time": f"{cost.wall_seconds:.1f} s",
         "CPU time": f"{cost.cpu_seconds:.1f} s",

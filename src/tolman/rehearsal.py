@@ -42,7 +42,7 @@ STEP_SECONDS = 8.0
 STATIC_CHARACTERS, TRANSFORMER_CHARACTERS = 4_000_000, 1_500_000
 """Of the text that a rehearsed learner starts from."""
 _DOCUMENTS = 20_000  # that are stored and indexed
-_ENCODED = 16  # texts at a time
+_ENCODED = 32  # texts at a time
 _ENCODING_SECONDS = 0.6  # of one call
 _START_EXPONENT = 0.75  # of an LSA start: its vocabulary grows more slowly than its text
 _WATCHED = 10  # times that quality is measured in a run
