@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,23 +28,26 @@ from tolman.learners import Task
 from tolman.making import ENCODER, Maker
 from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats, Role
-from tolman.models.trunk import Precision
 from tolman.plan import Learner, Plan, Pretrained
 from tolman.prediction import Prediction, grouped
 from tolman.progress import Progress, Silent
 from tolman.space.space import LatentSpace
-from tolman.training import Point, Run
 
-STEPS = 20
-"""Training steps of a rehearsal, where they are fast."""
-STEP_SECONDS = 8.0
-"""How long they may take together, beyond the first."""
+if TYPE_CHECKING:
+    from tolman.models.trunk import Precision
+    from tolman.training import Point, Run
+
+STATIC_STEPS, TRANSFORMER_STEPS = 20, 4
+"""Training steps of a rehearsal. After the fourth of a transformer memory hardly grows any more."""
+TRANSFORMER_SECONDS = 60.0
+"""How long a transformer's may take, with what they start from; the first is taken all the same."""
 STATIC_CHARACTERS, TRANSFORMER_CHARACTERS = 4_000_000, 1_500_000
 """Of the text that a rehearsed learner starts from."""
 _DOCUMENTS = 20_000  # that are stored and indexed
 _ENCODED = 32  # texts at a time
 _ENCODING_SECONDS = 0.6  # of one call
 _START_EXPONENT = 0.75  # of an LSA start: its vocabulary grows more slowly than its text
+_GROWTH = {1: 1.4, 2: 1.15}  # of memory until it settles, after so few steps; measured, glibc
 _WATCHED = 10  # times that quality is measured in a run
 _CEILING_SECONDS = 0.3
 _CEILING_SIZE = 1024
@@ -68,11 +71,11 @@ def rehearse(
         progress: told that a rehearsal goes on.
     """
     progress.start("rehearsing", None)
-    ceiling = matrix_ceiling(training_precision(plan))
     with Meter() as meter, TemporaryDirectory(prefix="tolman-") as folder:
         rehearsal = Rehearsal(corpus, plan, pretrained, seconds=seconds, seed=seed, folder=Path(folder))
         rehearsal.run()
-    return rehearsal.prediction(before, ceiling, meter)
+    # Only now: what the run imports on its way, torch above all, is to be counted where it will be.
+    return rehearsal.prediction(before, matrix_ceiling(training_precision(plan)), meter)
 
 
 class Rehearsal(Maker):
@@ -102,7 +105,7 @@ class Rehearsal(Maker):
         for stage in set(self.watch.wall) - set(before):
             self.watch.wall[stage] *= share
             self.watch.cpu[stage] *= share
-        self.memory_beyond = max(0.0, resident_bytes() - held) * (share - 1)
+        self.memory_beyond = max(self.memory_beyond, (resident_bytes() - held) * (share - 1))
 
     def _learned(self, exam: Exam, pool: Pool | None, recipe: dict[str, Any], quality: dict[str, Any]) -> Encoder:
         """The learner's first steps, and what the rest of them will take."""
@@ -119,8 +122,10 @@ class Rehearsal(Maker):
             self.workshop,
             self.progress,
         )
+        held = resident_bytes()
         self.outlook = REHEARSALS[self.plan.learner](task, kept, self.watch)
         self.curve = self.outlook.curve
+        self.memory_beyond = (_GROWTH.get(self.outlook.steps, 1.0) - 1) * max(0, peak_bytes() - held)
         return _rehearsed(load_encoder(kept), self.watch)
 
     def prediction(self, before: Mapping[str, float], ceiling: float, meter: Meter) -> Prediction:
@@ -159,13 +164,15 @@ class Outlook:
         work: in all.
         step_seconds: of a step.
         flops_per_second: in training; None where nobody has a formula.
-        curve: of the few steps.
+        steps: that were taken to find out.
+        curve: of these.
     """
 
     stages: Mapping[str, tuple[float, float]]
     work: Work
     step_seconds: float
     flops_per_second: float | None
+    steps: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -184,7 +191,7 @@ def rehearse_static(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
         corpus=task.corpus,
         checkpoint=task.workshop,
         progress=watch,
-        recipe=replace(recipe, steps=min(STEPS, recipe.steps)),
+        recipe=replace(recipe, steps=min(STATIC_STEPS, recipe.steps)),
         contrastive=bool(task.plan.objectives),
     )
     watch.lap()
@@ -199,7 +206,7 @@ def rehearse_static(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
     natural = bool(task.pool and task.pool.natural)
     steps, seconds = _search(recipe, step, fixed, 0.9 * task.seconds - start, natural=natural)
     stages["learning"] = (seconds, _busy(watch, "learning"))
-    return Outlook(stages, _work(run, steps), step, run.flops / run.steps / step or None, _points(run))
+    return Outlook(stages, _work(run, steps), step, run.flops / run.steps / step or None, run.steps, _points(run))
 
 
 def _search(recipe: Any, step: float, fixed: float, left: float, *, natural: bool) -> tuple[int, float]:
@@ -230,8 +237,8 @@ def rehearse_transformer(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
         None,
         task.plan.objectives,
         recipe,
-        seconds=2 * STEP_SECONDS,
-        steps=STEPS,
+        seconds=TRANSFORMER_SECONDS,
+        steps=TRANSFORMER_STEPS,
         seed=task.seed,
         corpus=task.corpus,
         checkpoint=task.workshop,
@@ -256,7 +263,7 @@ def rehearse_transformer(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
     steps = min(steps, task.steps or steps)
     seconds = steps * step + min(steps, _WATCHED) * watching + asked
     stages["learning"] = (seconds, _busy(watch, "learning"))
-    return Outlook(stages, _work(run, steps), step, run.flops / run.steps / step or None, _points(run))
+    return Outlook(stages, _work(run, steps), step, run.flops / run.steps / step or None, run.steps, _points(run))
 
 
 def _asking_seconds(encoder: Encoder, pool: Pool | None) -> float:
@@ -285,11 +292,11 @@ REHEARSALS: Mapping[Learner, Callable[[Task, Path, Stopwatch], Outlook]] = {
 """One for each of `tolman.learners.LEARNERS`."""
 
 
-def _points(run: Run) -> list[dict[str, Any]]:
+def _points(run: "Run") -> list[dict[str, Any]]:
     return [asdict(point) for point in run.curve]
 
 
-def _work(run: Run, steps: int) -> Work:
+def _work(run: "Run", steps: int) -> Work:
     return Work(steps, round(run.tokens / run.steps * steps), run.flops / run.steps * steps)
 
 
@@ -297,7 +304,7 @@ def _busy(watch: Stopwatch, stage: str) -> float:
     return watch.cpu[stage] / max(watch.wall[stage], 1e-9)
 
 
-def _step_seconds(curve: Sequence[Point]) -> float:
+def _step_seconds(curve: Sequence["Point"]) -> float:
     """Mean time from one point to the next, those left out before which quality was measured, and the first ones."""
     pairs = pairwise(curve)
     spans = [
@@ -305,7 +312,7 @@ def _step_seconds(curve: Sequence[Point]) -> float:
     ]
     if not spans:
         return float(curve[-1].seconds / curve[-1].step)
-    settled = spans[2:] or spans
+    settled = spans[1:] or spans
     return float(np.mean(settled))
 
 
@@ -370,7 +377,7 @@ def _spread_out(ordered: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [groups[place] for place in np.argsort((0.5 + 0.618034 * np.arange(len(groups))) % 1).argsort()]
 
 
-def training_precision(plan: Plan) -> Precision:
+def training_precision(plan: Plan) -> "Precision":
     """Of the matrix products of a learner: a static encoder's are in float32."""
     import torch
 
@@ -381,7 +388,7 @@ def training_precision(plan: Plan) -> Precision:
     return fastest_precision(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def matrix_ceiling(precision: Precision) -> float:
+def matrix_ceiling(precision: "Precision") -> float:
     """FLOP/s of the product of two large square matrices, the best of as many as fit into a moment."""
     import torch
 
