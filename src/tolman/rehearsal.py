@@ -47,7 +47,9 @@ _DOCUMENTS = 20_000  # that are stored and indexed
 _ENCODED = 32  # texts at a time
 _ENCODING_SECONDS = 0.6  # of one call
 _START_EXPONENT = 0.75  # of an LSA start: its vocabulary grows more slowly than its text
-_GROWTH = {1: 1.4, 2: 1.15}  # of memory until it settles, after so few steps; measured, glibc
+_STATIC_GROWTH, _TRANSFORMER_GROWTH = 1.2, {1: 1.4, 2: 1.15}
+"""How many times more memory training takes in the end than after the few steps of a rehearsal; measured, glibc."""
+_BYTES_A_CHARACTER = 8  # of text that a learner prepares
 _WATCHED = 10  # times that quality is measured in a run
 _CEILING_SECONDS = 0.3
 _CEILING_SIZE = 1024
@@ -125,7 +127,8 @@ class Rehearsal(Maker):
         held = resident_bytes()
         self.outlook = REHEARSALS[self.plan.learner](task, kept, self.watch)
         self.curve = self.outlook.curve
-        self.memory_beyond = (_GROWTH.get(self.outlook.steps, 1.0) - 1) * max(0, peak_bytes() - held)
+        self.memory_beyond = (self.outlook.growth - 1) * max(0, peak_bytes() - held)
+        self.memory_beyond += _BYTES_A_CHARACTER * self.outlook.left_out
         return _rehearsed(load_encoder(kept), self.watch)
 
     def prediction(self, before: Mapping[str, float], ceiling: float, meter: Meter) -> Prediction:
@@ -164,15 +167,17 @@ class Outlook:
         work: in all.
         step_seconds: of a step.
         flops_per_second: in training; None where nobody has a formula.
-        steps: that were taken to find out.
-        curve: of these.
+        growth: times more memory than in the few steps.
+        left_out: characters that the learner didn't see.
+        curve: of the few steps.
     """
 
     stages: Mapping[str, tuple[float, float]]
     work: Work
     step_seconds: float
     flops_per_second: float | None
-    steps: int = 0
+    growth: float = 1.0
+    left_out: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -206,7 +211,8 @@ def rehearse_static(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
     natural = bool(task.pool and task.pool.natural)
     steps, seconds = _search(recipe, step, fixed, 0.9 * task.seconds - start, natural=natural)
     stages["learning"] = (seconds, _busy(watch, "learning"))
-    return Outlook(stages, _work(run, steps), step, run.flops / run.steps / step or None, run.steps, _points(run))
+    rate, left_out = run.flops / run.steps / step or None, _left_out(task.exam, part)
+    return Outlook(stages, _work(run, steps), step, rate, _STATIC_GROWTH, left_out, _points(run))
 
 
 def _search(recipe: Any, step: float, fixed: float, left: float, *, natural: bool) -> tuple[int, float]:
@@ -254,16 +260,22 @@ def rehearse_transformer(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
         return Outlook(stages, Work(), 0.0, None)
     step = _step_seconds(run.curve)
     asked = _asking_seconds(load_encoder(folder), task.pool)
+    steps, seconds = _within(task, step, asked, task.seconds - start)
+    stages["learning"] = (seconds, _busy(watch, "learning"))
+    growth = _TRANSFORMER_GROWTH.get(run.steps, 1.0)
+    rate, left_out = run.flops / run.steps / step or None, _left_out(task.exam, part)
+    return Outlook(stages, _work(run, steps), step, rate, growth, left_out, _points(run))
+
+
+def _within(task: Task, step: float, asked: float, left: float) -> tuple[int, float]:
+    """(steps, seconds) until the budget is over, quality watched on the way, and the judge asked at the end."""
     watching = asked * _watched_share(task.pool) if "contrastive" in task.plan.objectives else 0.0
-    left = max(0.0, task.seconds - start)
-    fitting = left / (step + watching)
+    fitting = max(0.0, left) / (step + watching)
     if fitting > _WATCHED:
         fitting = (left - _WATCHED * watching) / step
     steps = max(1, math.ceil(fitting))
     steps = min(steps, task.steps or steps)
-    seconds = steps * step + min(steps, _WATCHED) * watching + asked
-    stages["learning"] = (seconds, _busy(watch, "learning"))
-    return Outlook(stages, _work(run, steps), step, run.flops / run.steps / step or None, run.steps, _points(run))
+    return steps, steps * step + min(steps, _WATCHED) * watching + asked
 
 
 def _asking_seconds(encoder: Encoder, pool: Pool | None) -> float:
@@ -290,6 +302,10 @@ REHEARSALS: Mapping[Learner, Callable[[Task, Path, Stopwatch], Outlook]] = {
     "transformer": rehearse_transformer,
 }
 """One for each of `tolman.learners.LEARNERS`."""
+
+
+def _left_out(exam: Exam, part: Exam) -> int:
+    return sum(map(len, exam.texts)) - sum(map(len, part.texts))
 
 
 def _points(run: "Run") -> list[dict[str, Any]]:
