@@ -29,7 +29,15 @@ DESCRIPTION = SpaceDescription(
         "rate": 0.0123456,
     },
     quality={"questions": 300, "documents": 2000, "bm25": 0.61, "start": 0.5, "confidence_calibration_error": 0.0312},
-    cost=Cost(61.25, 55.5, 512 * 2**20, 666.0, "estimated: by hand").to_json(),
+    cost=Cost(
+        *(61.25, 55.5, 512 * 2**20, 666.0, "estimated: by hand"),
+        work={"steps": 1234, "tokens": 567890, "flops": 3.14e12},
+        predicted={
+            "wall_seconds": 60.0,
+            "peak_bytes": 500 * 2**20,
+            "work": {"steps": 1200, "tokens": 560000, "flops": 3e12},
+        },
+    ).to_json(),
 )
 
 
@@ -49,6 +57,10 @@ def test_every_fact_is_on_the_card() -> None:
         "Confidence is off by 0.0312 in the mean (expected calibration error).",
         "| weight of words (BM25) beside meaning | 0.250 |",
         "| peak memory | 512 MiB |",
+        "| tokens learned from | 567,890 |",
+        "| floating-point operations | 3.14 TFLOP |",
+        "| predicted wall time | 60.0 s |",
+        "| predicted training | 1,200 steps, 560,000 tokens, 3 TFLOP |",
         "| energy | 0.18 Wh (estimated: by hand) |",
         "from sentence_transformers import SentenceTransformer  # pip install sentence-transformers",
     ):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tolman import cost
-from tolman.cost import Cost, Meter, parse_budget
+from tolman.cost import Cost, Meter, Stopwatch, parse_budget
 from tolman.errors import BudgetError
 
 
@@ -151,3 +151,46 @@ def test_a_cost_survives_json() -> None:
     with Meter() as meter:
         pass
     assert Cost.from_json(json.loads(json.dumps(meter.read().to_json()))) == meter.read()
+
+
+def test_what_a_later_tolman_counts_is_passed_over() -> None:
+    cost = Cost(1.0, 2.0, 3, 4.0, "by hand", work={"steps": 5, "tokens": 6, "flops": 7.0}, stages={"reading": 1.0})
+    assert Cost.from_json(cost.to_json() | {"carbon": 8}) == cost
+    older = {name: value for name, value in cost.to_json().items() if name not in ("work", "stages", "predicted")}
+    assert Cost.from_json(older).work is None
+
+
+def test_of_two_tries_the_later_one_knows_what_was_computed() -> None:
+    first = Cost(1.0, 1.0, 1, 1.0, "a", predicted={"wall_seconds": 9.0}, stages={"reading": 1.0})
+    second = Cost(1.0, 1.0, 1, 1.0, "a", work={"steps": 5}, stages={"reading": 2.0})
+    both = first + second
+    assert (both.work, both.stages, both.predicted) == ({"steps": 5}, {"reading": 2.0}, {"wall_seconds": 9.0})
+
+
+def test_a_stopwatch_counts_stages_and_passes_everything_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    heard: list[object] = []
+
+    class Heard:
+        def start(self, stage: str, total: float | None = None) -> None:
+            heard.append((stage, total))
+
+        def advance(self, amount: float = 1.0, **facts: float | str) -> None:
+            heard.append((amount, facts))
+
+        def say(self, message: str) -> None:
+            heard.append(message)
+
+    watch = Stopwatch(Heard())
+    for stage, seconds in (("reading", 2.0), ("learning", 3.0), ("reading", 4.0)):
+        clock[0] += 1.0
+        watch.start(stage, 7)
+        watch.advance(2, loss=0.5)
+        clock[0] += seconds
+    watch.say("done")
+    watch.add(10.0, 0.0)
+    watch.lap()
+    assert watch.wall == {"": 1.0, "reading": 17.0, "learning": 4.0}
+    stages = [[(stage, 7), (2, {"loss": 0.5})] for stage in ("reading", "learning", "reading")]
+    assert heard == [*stages[0], *stages[1], *stages[2], "done"]

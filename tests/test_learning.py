@@ -50,7 +50,11 @@ def test_a_learned_space_is_whole(tmp_path):
     assert {"dense", "bm25", "hybrid", "confidence_calibration_error"} <= set(description.quality)
     assert description.search.confidence is not None
     assert description.cost["wall_seconds"] > 0
-    assert (tmp_path / "x.space" / "card.md").read_text().startswith("# x.space")
+    card, page = ((tmp_path / "x.space" / name).read_text() for name in ("card.md", "learning.html"))
+    assert card.startswith("# x.space")
+    assert "](learning.html)" in card
+    assert "nats" in page
+    assert f"<td>0</td><td>0.0</td><td></td><td>{description.quality['start']:.3f}</td>" in page  # the start
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.space"]
 
 
@@ -73,6 +77,7 @@ def test_documents_too_short_to_learn_by_keep_the_start(tmp_path, capsys):
         space = learn(["5", '["a","b"]', '{"a":1}'], tmp_path / "x.space", budget="5s", progress=progress)
     assert "too short to learn by" in capsys.readouterr().err
     assert (space.description.recipe["run"], space.description.recipe["chosen"]) == (None, "start")
+    assert not (space.path / "learning.html").exists()
     assert space.search("a b")[0].id == space.table(["id", "text"]).to_pylist()[1]["id"]
 
 

@@ -66,8 +66,9 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(resumed, Fit(killed_at=120), tmp_path)
     fresh, objective = Line(), Fit()
-    run(fresh, objective, tmp_path)
+    resumed_run = run(fresh, objective, tmp_path)
     assert objective.calls < 300
+    assert resumed_run.resumed == (300 - objective.calls,)
     torch.testing.assert_close(fresh.slope, straight.slope, rtol=0, atol=0)
 
 

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from tolman.encoding import encode_documents, encode_file
     from tolman.evaluation import Evaluation, evaluate
     from tolman.language_evaluation import PairEvaluation, TextEvaluation, evaluate_pairs, evaluate_text
-    from tolman.learning import learn, learn_model
+    from tolman.learning import learn, learn_model, predict_cost
     from tolman.models import load_encoder
     from tolman.models.encoder import Encoder
+    from tolman.prediction import Prediction
     from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
     from tolman.space.space import LatentSpace, open_space
+    from tolman.tracking import tracked
 
 __version__ = "0.1.0"
 
@@ -46,6 +48,7 @@ _HOMES = {
     "LatentSpace": "space.space",
     "Meter": "cost",
     "PairEvaluation": "language_evaluation",
+    "Prediction": "prediction",
     "ReconstructionEvaluation": "reconstruction",
     "SearchResult": "search",
     "TextEvaluation": "language_evaluation",
@@ -59,7 +62,9 @@ _HOMES = {
     "learn_model": "learning",
     "load_encoder": "models",
     "open_space": "space.space",
+    "predict_cost": "learning",
     "read_corpus": "corpus.reading",
+    "tracked": "tracking",
 }
 
 __all__ = [
@@ -75,6 +80,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "PairEvaluation",
+    "Prediction",
     "Progress",
     "QueryError",
     "ReconstructionEvaluation",
@@ -97,7 +103,9 @@ __all__ = [
     "learn_model",
     "load_encoder",
     "open_space",
+    "predict_cost",
     "read_corpus",
+    "tracked",
 ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from tolman.cost import Cost
+from tolman.prediction import show_flops
 from tolman.space.description import SpaceDescription
 
 LOADING = {
@@ -51,12 +52,13 @@ MEASURED_BY = (
 ALWAYS = ("Nobody has looked for bias in it yet.",)
 
 
-def render_card(name: str, description: SpaceDescription) -> str:
-    """The card of the space `name` as Markdown."""
+def render_card(name: str, description: SpaceDescription, drawn: Sequence[str] = ()) -> str:
+    """The card of the space `name` as Markdown; `drawn` are files beside it that show how it learned."""
     sections = (
         f"# {name}\n",
         _corpus(description),
         _encoder(description),
+        _curves(drawn),
         _trials(description),
         _quality(description),
         _search(description),
@@ -133,6 +135,15 @@ def _encoder(description: SpaceDescription) -> str:
     }
     recipe = {name: value for name, value in description.recipe.items() if name not in (PRETRAINED, TRIALS)}
     return _section("Encoder", _table(facts | {RECIPE.get(name, name): value for name, value in flat(recipe)}))
+
+
+def _curves(drawn: Sequence[str]) -> str:
+    """Pictures first, then what opens in a browser."""
+    shown = [f"![loss and held-out quality over time]({name})" for name in drawn if name.endswith(".png")]
+    shown += [
+        f"[{name}]({name}): the same with the numbers of every moment" for name in drawn if name.endswith(".html")
+    ]
+    return _section("How it learned", "\n\n".join(shown)) if shown else ""
 
 
 def _trials(description: SpaceDescription) -> str:
@@ -221,7 +232,21 @@ def show_quality(quality: Mapping[str, Any]) -> str:
 
 
 def show_cost(cost: Cost) -> dict[str, str]:
-    """A cost in words and units that people use."""
+    """A cost in words and units that people use; what was predicted of it beside."""
+    told = _measured(cost)
+    predicted = cost.predicted or {}
+    if work := cost.work:
+        told |= {"training steps": f"{work['steps']:,}", "tokens learned from": f"{work['tokens']:,}"}
+        told |= {"floating-point operations": show_flops(work["flops"])} if work["flops"] else {}
+    if predicted:
+        told["predicted wall time"] = f"{predicted['wall_seconds']:.1f} s"
+        told["predicted peak memory"] = f"{predicted['peak_bytes'] / 2**20:,.0f} MiB"
+    if work := predicted.get("work"):
+        told["predicted training"] = f"{work['steps']:,} steps, {work['tokens']:,} tokens, {show_flops(work['flops'])}"
+    return told
+
+
+def _measured(cost: Cost) -> dict[str, str]:
     return {
         "wall time": f"{cost.wall_seconds:.1f} s",
         "CPU time": f"{cost.cpu_seconds:.1f} s",
@@ -249,7 +274,7 @@ def flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
         label = f"{before}{str(name).replace('_', ' ')}"
         if isinstance(value, Mapping):
             yield from flat(value, f"{label}: ")
-        elif value is not None:
+        elif value is not None and value != []:
             yield label, value
 
 

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path
 from threading import Event, Thread
@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tolman.errors import BudgetError
+from tolman.progress import Progress
 
 WATTS_PER_CORE = 12.0
 RAPL = Path("/sys/class/powercap")
@@ -47,6 +48,25 @@ def parse_budget(budget: str | float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What training computed, all that was tried together.
+
+    Attributes:
+        steps: of the optimiser.
+        tokens: that the model read.
+        flops: floating-point operations, see `tolman.effort`; 0 where nobody has a formula.
+    """
+
+    steps: int = 0
+    tokens: int = 0
+    flops: float = 0.0
+
+    def __add__(self, other: "Work") -> "Work":
+        """Of both."""
+        return Work(self.steps + other.steps, self.tokens + other.tokens, self.flops + other.flops)
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What a run took.
 
@@ -56,6 +76,9 @@ class Cost:
         peak_bytes: the most memory the process has held since it was started, which may be before this run began.
         energy_joules: as `energy_method` says.
         energy_method: how the energy was come by, in words.
+        work: what training computed, as `Work`; None where nothing was trained, or nobody counted.
+        stages: seconds of wall clock that each stage of the last try took, by its name.
+        predicted: the same before the run, and what the guess rests on (`tolman.prediction`); None where nobody asked.
     """
 
     wall_seconds: float
@@ -63,6 +86,9 @@ class Cost:
     peak_bytes: int
     energy_joules: float
     energy_method: str
+    work: Mapping[str, Any] | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
+    predicted: Mapping[str, Any] | None = None
 
     def __add__(self, later: "Cost") -> "Cost":
         """Of two tries at the same work; the peak is that of the hungrier."""
@@ -73,6 +99,9 @@ class Cost:
             max(self.peak_bytes, later.peak_bytes),
             self.energy_joules + later.energy_joules,
             "; then ".join(methods),
+            later.work or self.work,
+            later.stages or self.stages,
+            later.predicted or self.predicted,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -80,9 +109,10 @@ class Cost:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Self:
-        """The cost that `to_json` wrote."""
-        return cls(**fields)
+    def from_json(cls, written: Mapping[str, Any]) -> Self:
+        """The cost that `to_json` wrote; what a later Tolman has added is passed over."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in written.items() if name in known})
 
 
 class Meter:
@@ -145,6 +175,46 @@ class Meter:
         return self._earlier + cost if self._earlier else cost
 
 
+class Stopwatch:
+    """A `Progress` that tells another one everything, and keeps how long each stage took.
+
+    Attributes:
+        watcher: the other one.
+        wall, cpu: seconds by stage; one that is begun again goes on counting. "" is what came before the first.
+    """
+
+    def __init__(self, watcher: Progress) -> None:
+        self.watcher = watcher
+        self.wall: dict[str, float] = {}
+        self.cpu: dict[str, float] = {}
+        self._stage, self._since = "", (time.perf_counter(), cpu_seconds())
+
+    def start(self, stage: str, total: float | None = None) -> None:
+        """Another stage."""
+        self.lap()
+        self._stage = stage
+        self.watcher.start(stage, total)
+
+    def advance(self, amount: float = 1.0, **facts: float | str) -> None:
+        """Nothing of its own."""
+        self.watcher.advance(amount, **facts)
+
+    def say(self, message: str) -> None:
+        """Nothing of its own."""
+        self.watcher.say(message)
+
+    def lap(self) -> None:
+        """Count the stage that runs up to now."""
+        now = time.perf_counter(), cpu_seconds()
+        self.add(now[0] - self._since[0], now[1] - self._since[1])
+        self._since = now
+
+    def add(self, wall: float, cpu: float) -> None:
+        """Seconds that the stage that runs would have taken beside those it takes."""
+        self.wall[self._stage] = self.wall.get(self._stage, 0.0) + wall
+        self.cpu[self._stage] = self.cpu.get(self._stage, 0.0) + cpu
+
+
 def _read(path: Path) -> Cost | None:
     try:
         return Cost.from_json(json.loads(path.read_text(encoding="utf-8")))
@@ -169,11 +239,20 @@ def cpu_seconds() -> float:
 def peak_bytes() -> int:
     """The most resident memory this process has held so far."""
     if STATUS.exists():  # Linux: unlike ru_maxrss, its high-water mark doesn't begin at that of the parent process
-        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
+        return _status_bytes("VmHWM")
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def resident_bytes() -> int:
+    """The resident memory this process holds now; where the system doesn't say, the most it has held."""
+    return _status_bytes("VmRSS") if STATUS.exists() else peak_bytes()
+
+
+def _status_bytes(name: str) -> int:
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) * 1024
 
 
 def _rapl_counters() -> dict[Path, int]:

@@ -1,15 +1,20 @@
 """What can be learned: each learner takes an exam and a budget, and leaves an encoder in a folder."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tolman.cost import Work
 from tolman.errors import ModelError
 from tolman.judge import Exam, Pool
 from tolman.models.encoder import Encoder
 from tolman.plan import Learner, Plan
 from tolman.progress import Progress
+
+if TYPE_CHECKING:
+    from tolman.scratch import Learned
+    from tolman.training import Run
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,13 @@ class Found:
         recipe: numbers that it learned with, and what training did; JSON values.
         quality: nDCG@10 on the judge's questions, by name.
         curve: points of the learning curve, JSON values.
+        work: what training computed, in all.
     """
 
     recipe: Mapping[str, Any]
     quality: Mapping[str, float]
     curve: list[dict[str, Any]]
+    work: Work = field(default_factory=Work)
 
 
 def learn_static(task: Task, folder: Path) -> Found:
@@ -78,7 +85,17 @@ def learn_static(task: Task, folder: Path) -> Found:
         "chosen": "start" if best is learned.start else "learned",
         "trials": [trial.summary() for trial in learned.trials],
     }
-    return Found(recipe, learned.quality, [asdict(point) for point in best.run.curve] if best.run else [])
+    work = sum((work_of(trial.run) for trial in learned.trials), Work())
+    return Found(recipe, learned.quality, _static_curve(learned), work)
+
+
+def _static_curve(learned: "Learned") -> list[dict[str, Any]]:
+    """From the LSA start on; of the trial that did best, whether or not the start was kept in the end."""
+    trial = max(learned.trials, key=lambda trial: trial.grade, default=None)
+    if trial is None or trial.run is None or not trial.run.curve:
+        return []
+    start = {"step": 0, "seconds": 0.0, "losses": {}, "quality": learned.start.ndcg}
+    return [start, *(asdict(point) for point in trial.run.curve)]
 
 
 def learn_transformer(task: Task, folder: Path) -> Found:
@@ -109,6 +126,7 @@ def learn_transformer(task: Task, folder: Path) -> Found:
         {"transformer": asdict(recipe), "run": _without_curve(learned.run)},
         quality,
         [asdict(point) for point in learned.run.curve],
+        work_of(learned.run),
     )
 
 
@@ -143,7 +161,13 @@ def adapt(task: Task, folder: Path) -> Found:
         {"adaptation": asdict(recipe), "averaged": told, "run": _without_curve(adapted.run)},
         {"pretrained": ndcg[0.0], "learned": ndcg[choice.weight]} if ndcg else {},
         [asdict(point) for point in adapted.run.curve],
+        work_of(adapted.run),
     )
+
+
+def work_of(run: "Run | None") -> Work:
+    """What one training run computed."""
+    return Work(run.steps, run.tokens, run.flops) if run else Work()
 
 
 def _without_curve(run: Any) -> dict[str, Any] | None:

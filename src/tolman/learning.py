@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from tolman.card import PRETRAINED, render_card
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.reading import read_corpus
-from tolman.cost import Meter, parse_budget
+from tolman.cost import Meter, Stopwatch, parse_budget
+from tolman.curves.curve import LearningCurve
+from tolman.curves.files import write_curves
 from tolman.errors import SourceError, TolmanError
 from tolman.making import Made, Maker
 from tolman.model_folder import MODEL, write_model
@@ -23,12 +25,15 @@ from tolman.space.staging import SPACE, Artifact, Staging, require_place
 from tolman.storage import folders_above, storing
 
 if TYPE_CHECKING:
+    from tolman.prediction import Prediction
     from tolman.recipe import Size
 
 Source: TypeAlias = "str | Path | Corpus | Iterable[Any]"
 ResultT = TypeVar("ResultT")
 
 CARD = "card.md"
+WORTH_PREDICTING = 300.0
+"""Seconds of a budget from which on a run predicts its cost: a rehearsal takes a small part of that."""
 _FEWEST_DOCUMENTS = 2
 _SEEDS = 2**32  # scikit-learn takes no more
 
@@ -136,22 +141,69 @@ def _learn(
     progress: Progress,
 ) -> ResultT:
     """What both do; `publish` puts what was made in its place."""
+    progress = Stopwatch(progress)
     seconds, seed = parse_budget(dials["budget"]), _seed(dials["seed"])
     plan = Plan.parse(str(dials["base"]), dials["objectives"], dials["size"], dials["steps"])
     refuse_as_model(plan.pretrained)
     require_place(path, artifact)
     with Meter() as meter:
         base_model = load_pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
-        source = read_corpus(source, **columns, progress=progress)
-        if len(source) < _FEWEST_DOCUMENTS:
-            raise SourceError(
-                f"learning needs at least {_FEWEST_DOCUMENTS} different documents, "
-                f"{source.report.source} has {len(source)}"
-            )
+        corpus = _enough(read_corpus(source, **columns, progress=progress))
         with folders_above(path):
             return _build(
-                source, path, plan, base_model, publish, seconds=seconds, seed=seed, meter=meter, progress=progress
+                corpus, path, plan, base_model, publish, seconds=seconds, seed=seed, meter=meter, progress=progress
             )
+
+
+def predict_cost(
+    source: Source,
+    path: str | Path | None = None,
+    *,
+    base: str | Path = "scratch",
+    objectives: Objectives = None,
+    size: "Size | None" = None,
+    budget: str | float = "60s",
+    steps: int | None = None,
+    seed: int = 0,
+    text: str | None = None,
+    title: str | None = None,
+    id: str | None = None,
+    label: str | None = None,
+    progress: Progress | None = None,
+) -> "Prediction":
+    """What `learn` with the same arguments would cost: time of each stage, steps, tokens, FLOPs, memory, energy.
+
+    Reads the source and rehearses the run for a few seconds, in a temporary folder that is gone afterwards.
+
+    Args:
+        source, path, base, objectives, size, budget, steps, seed, text, title, id, label: as of `learn`.
+        progress: who watches; nobody when None.
+
+    Raises:
+        TolmanError: what `learn` would refuse.
+    """
+    from tolman.rehearsal import REHEARSALS, rehearse
+
+    watch = Stopwatch(progress or Silent())
+    seconds, seed = parse_budget(budget), _seed(seed)
+    plan = Plan.parse(str(base), objectives, size, steps)
+    refuse_as_model(plan.pretrained)
+    if plan.learner and plan.learner not in REHEARSALS:
+        raise TolmanError("what learning on from a pretrained model costs can't be predicted yet; leave --dry-run away")
+    if path is not None:
+        require_place(Path(path))
+    model = load_pretrained(plan, watch)
+    corpus = _enough(read_corpus(source, text=text, title=title, id=id, label=label, progress=watch))
+    watch.lap()
+    return rehearse(corpus, plan, model, seconds=seconds, seed=seed, before=dict(watch.wall), progress=watch)
+
+
+def _enough(corpus: Corpus) -> Corpus:
+    if len(corpus) < _FEWEST_DOCUMENTS:
+        raise SourceError(
+            f"learning needs at least {_FEWEST_DOCUMENTS} different documents, {corpus.report.source} has {len(corpus)}"
+        )
+    return corpus
 
 
 def _seed(seed: int) -> int:
@@ -175,37 +227,87 @@ def _build(
     seconds: float,
     seed: int,
     meter: Meter,
-    progress: Progress,
+    progress: Stopwatch,
 ) -> ResultT:
     """Make the encoder in a workshop beside its place, then publish it; both go on where a killed run stopped."""
     key = {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
     with Staging(path.with_name(f"{path.name}.learning"), key, made_for=path) as workshop:
         with meter.kept_in(workshop.folder / "cost.json"):
             model = pretrained.encoder if pretrained else None
+            predicted = None
+            if seconds >= WORTH_PREDICTING and plan.learner != "adapted":
+                asked = workshop.folder / "predicted.json"
+                predicted = _predicted(asked, corpus, plan, pretrained, seconds=seconds, seed=seed, progress=progress)
             made = Maker(
                 corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
             ).make()
-            published = publish(path, corpus, made, pretrained, meter=meter, progress=progress)
+            published = publish(path, corpus, made, pretrained, meter=meter, predicted=predicted, progress=progress)
         shutil.rmtree(workshop.folder)
     return published
 
 
+def _predicted(
+    kept: Path,
+    corpus: Corpus,
+    plan: Plan,
+    pretrained: Pretrained | None,
+    *,
+    seconds: float,
+    seed: int,
+    progress: Stopwatch,
+) -> dict[str, Any]:
+    """What the run will cost; after a kill, what was predicted at first."""
+    from tolman.prediction import show_briefly
+    from tolman.rehearsal import rehearse
+
+    if kept.exists():
+        stored: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        return stored
+    progress.lap()
+    before = dict(progress.wall)
+    prediction = rehearse(corpus, plan, pretrained, seconds=seconds, seed=seed, before=before, progress=progress)
+    progress.say(f"predicted: {show_briefly(prediction)}")
+    beside = kept.with_suffix(".partial")
+    with storing(f"can't write {kept}"):
+        beside.write_text(json.dumps(prediction.to_json()), encoding="utf-8")
+        beside.replace(kept)
+    return prediction.to_json()
+
+
 def _publish(
-    path: Path, corpus: Corpus, made: Made, pretrained: Pretrained | None, *, meter: Meter, progress: Progress
+    path: Path,
+    corpus: Corpus,
+    made: Made,
+    pretrained: Pretrained | None,
+    *,
+    meter: Meter,
+    predicted: Mapping[str, Any] | None,
+    progress: Stopwatch,
 ) -> LatentSpace:
     """The space with its cost and its card, in its place."""
 
     def finish(space: LatentSpace) -> None:
-        space.describe(replace(space.description, cost=meter.read().to_json()))
+        progress.lap()
+        counted = replace(meter.read(), work=made.work, stages=dict(progress.wall), predicted=predicted)
+        space.describe(replace(space.description, cost=counted.to_json()))
+        resumed = (made.recipe.get("run") or {}).get("resumed", ())
+        drawn = write_curves(space.path, LearningCurve.of(path.name, made.curve, resumed), progress)
         with storing(f"can't write {space.path / CARD}"):
-            (space.path / CARD).write_text(render_card(path.name, space.description), encoding="utf-8")
+            (space.path / CARD).write_text(render_card(path.name, space.description, drawn), encoding="utf-8")
 
     description = replace(_description(made, pretrained), search=made.search)
     return LatentSpace.create(path, corpus, made.encoder, description=description, progress=progress, finish=finish)
 
 
 def _publish_model(
-    path: Path, corpus: Corpus, made: Made, pretrained: Pretrained | None, *, meter: Meter, progress: Progress
+    path: Path,
+    corpus: Corpus,
+    made: Made,
+    pretrained: Pretrained | None,
+    *,
+    meter: Meter,
+    predicted: Mapping[str, Any] | None,
+    progress: Stopwatch,
 ) -> Path:
     """The model alone, with its cost and its card, in its place."""
     progress.start("model")
@@ -213,7 +315,9 @@ def _publish_model(
     with Staging(path, identity, artifact=MODEL) as staging:
         staging.clear()  # what a killed run left may be half
         origin = CorpusRecord(corpus.fingerprint, corpus.report.source, len(corpus))
-        description = replace(_description(made, pretrained), corpus=origin, cost=meter.read().to_json())
+        progress.lap()
+        counted = replace(meter.read(), work=made.work, stages=dict(progress.wall), predicted=predicted)
+        description = replace(_description(made, pretrained), corpus=origin, cost=counted.to_json())
         write_model(staging.folder, path.name, made.encoder, description)
         staging.publish()
     return path

@@ -5,7 +5,7 @@ exam (questions taken out) -> encoder -> weights and confidence, fitted on the e
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,15 @@ _HOPELESS = 0.05  # nDCG@10 of the judge's questions, under which they calibrate
 
 @dataclass(frozen=True)
 class Made:
-    """An encoder, and all that was found out about it on the way."""
+    """An encoder, and all that was found out about it on the way; `curve` and `work` as in `tolman.learners.Found`."""
 
     encoder: Encoder
     search: SearchSettings
     recipe: Mapping[str, Any]
     quality: Mapping[str, Any]
     parents: tuple[str, ...]
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    work: Mapping[str, Any] | None = None
 
 
 class Maker:
@@ -59,6 +61,8 @@ class Maker:
     ) -> None:
         self.corpus, self.plan, self.seconds, self.seed = corpus, plan, seconds, seed
         self.pretrained, self.workshop, self.progress = pretrained, workshop, progress
+        self.curve: list[dict[str, Any]] = []
+        self.work: Mapping[str, Any] | None = None
 
     def make(self) -> Made:
         """Exam, encoder, weights, confidence."""
@@ -76,7 +80,7 @@ class Maker:
         parents = parents_of(encoder, learned, pretrained)
         if self.plan.learner == "adapted" and self.pretrained is not None:
             parents = (self.pretrained.fingerprint,)
-        return Made(encoder, search, recipe, quality, parents)
+        return Made(encoder, search, recipe, quality, parents, self.curve, self.work)
 
     def _exam(self) -> Exam:
         rows = np.arange(len(self.corpus))
@@ -110,6 +114,7 @@ class Maker:
         stored = json.loads(notes.read_text())
         recipe.update(stored["recipe"])
         quality.update(stored["quality"])
+        self.curve, self.work = stored["curve"], stored["work"]
         return load_encoder(kept)
 
     def _combine(

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tolman.effort import Effort, effort_of_step
 from tolman.errors import BudgetError
 from tolman.objectives.objective import Objective
 from tolman.optimization import Optimizers
@@ -90,12 +91,14 @@ class Run:
     Attributes:
         steps: taken, earlier tries included.
         seconds: of wall clock, earlier tries included.
-        tokens: seen, earlier tries included; 0 where the model doesn't count them.
+        tokens: seen, earlier tries included.
+        flops: of all steps, see `tolman.effort`; 0 where nobody has a formula.
         loss_first, loss_last: weighted sum over objectives, smoothed, in nats; None where no step was taken.
         diverged: whether it was given up: again and again a loss was not finite or grew beyond where it began. The
             model is as it was at the last good checkpoint.
         interrupted: whether somebody stopped it.
         curve: how it went.
+        resumed: steps at which it went on after a kill.
     """
 
     steps: int
@@ -106,6 +109,8 @@ class Run:
     diverged: bool
     interrupted: bool
     curve: tuple[Point, ...]
+    resumed: tuple[int, ...] = ()
+    flops: float = 0.0
 
 
 def train(
@@ -147,7 +152,8 @@ def train(
         progress.say("the documents are too few or too short to learn by: the start stays as it is")
         return _State().run()
     keeper = Checkpoint(checkpoint, recipe) if checkpoint else None
-    training = _Training(model, schedule, optimizers, keeper, progress)
+    effort = effort_of_step(model, [objective for _, objective in objectives], optimizers.groups, seed=seed)
+    training = _Training(model, schedule, optimizers, keeper, progress, effort=effort)
     progress.advance(0.0, objective=" + ".join(objective.name for _, objective in objectives))
     with _interrupts() as interrupted:
         while training.place < 1 and not interrupted.is_set():
@@ -158,11 +164,11 @@ def train(
                 training.show(quality)
                 training.save_when_due()
             elif not training.retreat():
-                return training.state.run(diverged=True)
+                return training.run(diverged=True)
     training.save()  # who is killed after this run and starts again gets it back at once
     if interrupted.is_set():
         progress.say(f"stopped after {training.state.step} steps: what was learned so far is kept")
-    return training.state.run(interrupted=interrupted.is_set())
+    return training.run(interrupted=interrupted.is_set())
 
 
 @contextmanager
@@ -195,12 +201,16 @@ class _Training:
         optimizers: Optimizers,
         keeper: "Checkpoint | None",
         progress: Progress,
+        *,
+        effort: Effort | None,
     ) -> None:
+        self.effort = effort
         self.model, self.schedule, self.optimizers = model, schedule, optimizers
         self.keeper, self.progress = keeper, progress
         self.state = _State()
         if keeper and (found := keeper.load(model, optimizers)):
             self.state = found
+            found.resumed.append(found.step)
             progress.say(f"resuming at step {found.step}")
         self.earlier, self.seen_before = self.state.seconds, self._tokens() - self.state.tokens
         self.started = self.saved = time.monotonic()
@@ -232,7 +242,7 @@ class _Training:
         return True
 
     def show(self, quality: Callable[[], float] | None) -> None:
-        facts: dict[str, float | str] = {"loss": round(self.state.loss_last, 3)}
+        facts: dict[str, float | str] = {"step": self.state.step, "loss": round(self.state.loss_last, 3)}
         if len(self.state.losses) > 1:
             facts |= {name: round(loss, 3) for name, loss in self.state.losses.items()}
         if self.state.tokens:
@@ -275,6 +285,13 @@ class _Training:
         self.progress.say(f"the loss went astray at step {self.state.step}: back to the last good weights, {what}")
         return not given_up
 
+    def run(self, *, diverged: bool = False, interrupted: bool = False) -> Run:
+        """What was done. What is computed twice to save memory counts once, whatever the model counted."""
+        run = self.state.run(diverged=diverged, interrupted=interrupted)
+        if self.effort is None:
+            return run
+        return replace(run, tokens=round(run.steps * self.effort.tokens), flops=run.steps * self.effort.flops)
+
     def _tokens(self) -> int:
         return int(getattr(self.model, "tokens_seen", 0))
 
@@ -295,6 +312,7 @@ class _State:
     losses: dict[str, float] = field(default_factory=dict)
     next_quality: float = _QUALITY_EVERY
     curve: list[dict[str, Any]] = field(default_factory=list)
+    resumed: list[int] = field(default_factory=list)
 
     def after_step(self, loss: float, losses: dict[str, float], seconds: float) -> None:
         self.step += 1
@@ -319,7 +337,8 @@ class _State:
     def run(self, *, diverged: bool = False, interrupted: bool = False) -> Run:
         last = None if math.isnan(self.loss_last) else self.loss_last
         curve = tuple(Point(**point) for point in self.curve)
-        return Run(self.step, self.seconds, self.tokens, self.loss_first, last, diverged, interrupted, curve)
+        told = self.loss_first, last, diverged, interrupted, curve, tuple(self.resumed)
+        return Run(self.step, self.seconds, self.tokens, *told)
 
 
 def _smoothed(before: float, now: float) -> float:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tolman.cli.parameters import PATH, column_options
-from tolman.cli.printing import name_to_type
+from tolman.cli.parameters import PATH, column_options, json_option
+from tolman.cli.printing import name_to_type, print_columns, print_json
 from tolman.cli.watching import progress_on_stderr
 from tolman.counting import counted
 
@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     help="How long to learn: 60s, 5m, 2h or seconds; see above.",
 )
 @click.option("--steps", type=int, help="Of a transformer, at most: a run that these end is repeated bit for bit.")
+@click.option("--dry-run", is_flag=True, help="Say what it would cost, and learn nothing.")
+@json_option
+@click.option("--tensorboard", metavar="DIR", type=PATH, help="Write curves there for TensorBoard, as they grow.")
+@click.option("--wandb", metavar="PROJECT", help="Send curves to Weights & Biases, as they grow.")
 @click.option("--seed", default=0, show_default=True, help="For repeatable runs.")
 def learn(
     source: str,
@@ -55,6 +59,10 @@ def learn(
     size: "Size | None",
     budget: str,
     steps: int | None,
+    dry_run: bool,
+    json: bool,
+    tensorboard: Path | None,
+    wandb: str | None,
     seed: int,
 ) -> None:
     """Learn a latent space from a pile of text.
@@ -65,29 +73,55 @@ def learn(
     Measures the space, and writes it with its card into one folder. The base scratch needs no download.
 
     The budget ends training. What training starts from counts into it but isn't cut short, and reading before it and
-    encoding after it come on top: these take as long as SOURCE needs.
+    encoding after it come on top: these take as long as SOURCE needs. --dry-run tells how long, and what else it costs.
 
     \b
     Examples:
       tolman learn tickets.csv --text body --title subject -o tickets.space
       tolman learn papers/ --budget 5m
+      tolman learn papers/ --budget 2h --base transformer --dry-run
       tolman learn python:stdlib --base scratch+minilm
       tolman learn articles.jsonl --objectives masked,contrastive --budget 30m
       tolman learn papers/ --objectives causal --budget 1h --no-space -o papers.model
     """
+    if json and not dry_run:
+        raise click.UsageError("--json goes with --dry-run")
+    asked: dict[str, Any] = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps}
+    asked |= {"seed": seed, "text": text, "title": title, "id": id, "label": label}
+    path = output or default_output(source, ".model" if no_space else ".space")
+    if dry_run:
+        _predict(source, None if no_space else path, asked, json=json)
+    else:
+        _learn(source, path, asked, no_space=no_space, tensorboard=tensorboard, wandb=wandb)
+
+
+def _predict(source: str, path: Path | None, asked: dict[str, Any], *, json: bool) -> None:
+    from tolman.learning import predict_cost
+    from tolman.prediction import show_prediction
+
+    with progress_on_stderr() as progress:
+        prediction = predict_cost(source, path, **asked, progress=progress)
+    if json:
+        print_json(prediction.to_json())
+    else:
+        print_columns(show_prediction(prediction))
+
+
+def _learn(
+    source: str, path: Path, asked: dict[str, Any], *, no_space: bool, tensorboard: Path | None, wandb: str | None
+) -> None:
     from tolman.learning import learn as learn_space
     from tolman.learning import learn_model
+    from tolman.tracking import tracked
 
-    dials: dict[str, Any] = {"base": base, "objectives": objectives, "size": size, "budget": budget}
-    dials |= {"steps": steps, "seed": seed}
-    columns: dict[str, Any] = {"text": text, "title": title, "id": id, "label": label}
-    with progress_on_stderr() as progress:
+    with (
+        progress_on_stderr() as shown,
+        tracked(shown, name=path.stem, tensorboard=tensorboard, wandb=wandb) as progress,
+    ):
         if no_space:
-            path = learn_model(
-                source, output or default_output(source, ".model"), **dials, **columns, progress=progress
-            )
+            learn_model(source, path, **asked, progress=progress)
         else:
-            space = learn_space(source, output or default_output(source), **dials, **columns, progress=progress)
+            space = learn_space(source, path, **asked, progress=progress)
     if no_space:
         click.echo(path)
         click.echo(f"how it was made, and how it is used: {path / 'card.md'}", err=True)
