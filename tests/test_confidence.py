@@ -221,3 +221,17 @@ def test_what_never_varied_in_the_fit_moves_nothing():
     fitted = Logistic.fit(features, np.arange(400) < 200)
     longer = np.stack([cosines, np.full(400, np.log1p(7))], axis=1)
     np.testing.assert_array_equal(fitted(longer), fitted(features))
+
+
+def test_less_of_a_question_is_asked_for_where_documents_are_short():
+    generator = np.random.default_rng(0)
+    cosines = generator.normal(0, 0.1, (40, 60)).astype(np.float32)
+    lexical = np.maximum(generator.normal(0, 5, (40, 60)), 0).astype(np.float32)
+    words = np.full(40, 6)
+    usual, short = (
+        fit_confidence(cosines, lexical, np.arange(40), words, heads=40, seed=0, short=short) for short in (False, True)
+    )
+    some = Evidence(near=usual.near[0], coverage=0.3, words=6)
+    assert (usual.of_answer(some)[1], short.of_answer(some)[1]) == (False, True)
+    nothing = Evidence(near=usual.near[0] - 3 * usual.near[1], coverage=0.05, words=6)
+    assert not short.of_answer(nothing)[1]

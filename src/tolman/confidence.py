@@ -78,6 +78,7 @@ class Logistic:
 _ANSWER = Logistic((0.6, 11.0, 1.7), -7.0)  # of (nearness, coverage, log words); docs/decisions/0007
 _NEAR_ALONE = Logistic((2.0,), 0.0)
 _THRESHOLD = 0.5
+_SHORT_THRESHOLD = 0.15  # where documents are short: none holds much of a long question
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,7 @@ def fit_confidence(
     heads: int,
     seed: int,
     passed_over: Sequence[str] = (),
+    short: bool = False,
 ) -> Confidence:
     """Fit on a rehearsal, in which the right answer to each question is known.
 
@@ -232,12 +234,13 @@ def fit_confidence(
         heads: how many questions, from the first, are heads; the others are sentences.
         seed: of the random pairs.
         passed_over: words that the full text doesn't search for, see `tuning.rehearse_bm25`.
+        short: whether the documents are.
     """
     pairs = _Pairs.draw(cosines_QN, lexical_QN, answers_Q, words_Q, seed)
     return Confidence(
         Logistic.fit(pairs.features, pairs.outcomes_M),
         _ANSWER,
-        _THRESHOLD,
+        _SHORT_THRESHOLD if short else _THRESHOLD,
         (int(words_Q.min()), int(words_Q.max())),
         pairs.calibration_error(),
         _usual_nearness(nearness(cosines_QN), heads),

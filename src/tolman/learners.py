@@ -131,7 +131,11 @@ def learn_transformer(task: Task, folder: Path) -> Found:
 
 
 def adapt(task: Task, folder: Path) -> Found:
-    """The pretrained transformer, learned on; as far from its start as the judge finds best."""
+    """The pretrained transformer, learned on; as far from its start as the judge finds best.
+
+    Raises:
+        ModelError: the base is no transformer.
+    """
     from tolman.adapting import adapt_transformer, choose_share
     from tolman.models.transformer import TransformerEncoder
     from tolman.models.transformer_folder import save_adapted

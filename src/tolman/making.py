@@ -165,6 +165,7 @@ class Maker:
             heads=pool.heads,
             seed=self.seed,
             passed_over=passed_over,
+            short=not pool.natural,
         )
         quality |= {
             "questions": len(pool.questions),
