@@ -33,13 +33,6 @@ CASES = {
     "static, small": Case("cranfield", ("--budget", "30s")),
     "static, large": Case("reuters", ("--budget", "60s")),
     "transformer, tiny": Case("cranfield", ("--budget", "60s", "--base", "transformer", "--size", "tiny")),
-    "transformer, tiny, four objectives": Case(
-        "cranfield",
-        (
-            *("--budget", "60s", "--base", "transformer", "--size", "tiny"),
-            *("--objectives", "masked,causal,autoencoding,contrastive"),
-        ),
-    ),
 }
 NOTES = (
     "predicted / counted. FLOPs of both sides by the same formula (tolman/effort.py), times the steps. wall and CPU: "

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tolman.learners import LEARNERS
 from tolman.prediction import GROUPS, grouped, show_flops
 from tolman.progress import Silent
 from tolman.rehearsal import REHEARSALS, Rehearsed, _part_of_exam, _spread_out, _step_seconds, matrix_ceiling
-from tolman.training import Point
+from tolman.training import Point, train
 
 COLUMNS = {"text": "body", "title": "subject", "label": "topic"}
 STATIC = {"budget": "1h", "size": "tiny"}  # steps end it
@@ -65,6 +66,17 @@ def test_a_model_that_is_taken_as_it_is_computes_nothing(tmp_path):
     assert predicted.work is None
     assert "learning" not in predicted.stages
     assert predicted.stages["encoding"] > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"), [(STATIC, "tolman.scratch.train"), (TRANSFORMER, "tolman.transformer_learning.train")]
+)
+def test_who_stops_a_rehearsal_stops_the_run(tmp_path, monkeypatch, asked, place):
+    monkeypatch.setattr(learning, "WORTH_PREDICTING", 1.0)
+    monkeypatch.setattr(place, lambda *given, **named: replace(train(*given, **named), interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        tolman.learn(TICKETS, tmp_path / "t.space", **COLUMNS, **asked)
+    assert not (tmp_path / "t.space").exists()
 
 
 def test_every_learner_that_begins_with_nothing_can_be_rehearsed():
