@@ -49,8 +49,9 @@ _ENCODING_SECONDS = 0.6  # of one call
 _START_EXPONENT = 0.75  # of an LSA start: its vocabulary grows more slowly than its text
 _STATIC_GROWTH = 1.2
 _TRANSFORMER_GROWTH, _MOST_GROWTH = 0.36, 2.5
-# Training takes more memory from step to step: in the end so many times what a rehearsal took; of a transformer, by this
-# power of how many times more steps there are. Measured with glibc and oneDNN, which keep something for every shape.
+# Training takes more memory from step to step: in the end so many times what a rehearsal took; of a transformer, by
+# this power of how many times more steps there are. Measured with glibc and oneDNN, which keep something for each
+# shape that they have seen.
 _BYTES_A_CHARACTER = 8  # of text that a learner prepares
 _WATCHED = 10  # times that quality is measured in a run
 _CEILING_SECONDS = 0.3
