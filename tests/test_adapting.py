@@ -6,14 +6,18 @@ import torch
 from checkpoints import write_sentence_transformer, write_transformer
 
 from tolman.adapting import SHARES, USUAL_SHARE, adapt_transformer, choose_share
+from tolman.errors import ModelError
 from tolman.judge import set_exam
 from tolman.models.architectures import changed_weights
 from tolman.models.checkpoint import read_weights
+from tolman.models.encoder import ROLES
+from tolman.models.learning_transformer import Frame, LearningTransformer, Transformer
 from tolman.models.transformer import TransformerEncoder
 from tolman.models.transformer_folder import save_adapted
 from tolman.models.tree import named_tensors
 from tolman.progress import Silent
 from tolman.recipe import Adaptation
+from tolman.tokenization import tokenize_text
 
 WORDS = "cat mat sits refund never arrived text long".split()
 
@@ -37,7 +41,7 @@ def adapted(exam, base, objectives, steps=4):
         exam,
         base,
         objectives,
-        replace(Adaptation(width=base.checkpoint.trunk.width), pairs=16, tokens=128, longest=32, rate=1e-3),
+        replace(Adaptation.derive(base.dim, base.checkpoint.max_tokens), pairs=16, tokens=128, longest=32, rate=1e-3),
         seconds=600,
         steps=steps,
         seed=0,
@@ -103,3 +107,45 @@ def test_what_learning_spoiled_is_not_returned(exam, base):
     choice, ndcg = choose_share(wrecked, base, exam.pool(100, 0))
     assert choice.quality[choice.weight] >= choice.quality[1.0]
     assert ndcg[choice.weight] >= ndcg[1.0]
+
+
+def test_layers_over_the_pooled_vector_stay(exam, tmp_path):
+    from sentence_transformers.sentence_transformer.modules import Dense, Pooling
+
+    folder = write_sentence_transformer(tmp_path / "dense", Pooling(32), Dense(32, 12))
+    encoder = TransformerEncoder.load(folder, precision="float32")
+    assert Adaptation.derive(encoder.dim, encoder.checkpoint.max_tokens).dim == 12
+    result = adapted(exam, encoder, {"contrastive": 1.0}, steps=2)
+    for (name, before), (_, after) in zip(named_tensors(result.start), named_tensors(result.end), strict=True):
+        assert torch.equal(before, after) == ("embeddings" in name or name.startswith("head")), name
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_vectors_are_learned_behind_the_prompts_that_the_encoder_uses(base, monkeypatch, pooled):
+    monkeypatch.setattr("tolman.models.learning_transformer.GRID", 1)  # nothing is cut
+    head = replace(base.checkpoint.head, include_prompt=pooled)
+    prompts = {"query": "refund ", "document": "the mat "}
+    prompted = TransformerEncoder(
+        replace(base.checkpoint, prompts=prompts, head=head), base.folder, precision="float32"
+    )
+    frame = Frame(tuple(prompted.before), tuple(prompted.after), None)
+    ids = {role: tuple(prompted.prompt_ids(role)) for role in ROLES}
+    learner = LearningTransformer(Transformer(base.checkpoint.trunk, head), frame, "float32", longest=64, prompts=ids)
+    texts = ["the cat sits on", "a mat", "long"]
+    for role in ROLES:
+        assert ids[role]
+        with torch.no_grad():
+            (ours,) = learner([(tokenize_text(base.checkpoint.tokenizer, texts), role)])
+        np.testing.assert_allclose(ours.numpy(), prompted.encode(texts, role), atol=1e-5)
+
+
+def test_a_tokenizer_without_a_mask_can_not_learn_by_masked(exam, base, monkeypatch):
+    monkeypatch.setattr("tolman.adapting._MASKS", ("<hidden>",))
+    assert adapted(exam, base, {"contrastive": 1.0}, steps=1).run.steps == 1
+    with pytest.raises(ModelError, match="can't learn by masked"):
+        adapted(exam, base, {"masked": 1.0}, steps=1)
+
+
+def test_running_text_is_no_longer_than_the_model_looks(base):
+    assert Adaptation.derive(32, 64).window == 64
+    assert Adaptation.derive(32, 512).window == 128

@@ -95,8 +95,7 @@ def test_what_cannot_write_says_what_it_lacks(tmp_path, lacking):
         tmp_path,
         tiny_transformer(tiny_text_tokenizer(), latents=None if lacking.startswith("b") else LATENTS),
         tiny_text_tokenizer(),
-        encoder=True,
-        causal=lacking != "causal",
+        ["masked"] if lacking == "causal" else ["causal"],
     )
     with pytest.raises(ModelError, match=f"no {lacking}.*--objectives autoencoding"):
         Decoder.load(tmp_path)

@@ -126,7 +126,7 @@ def test_model_json_says_how_it_was_made(models):
     assert (described["made_by"], described["format"]) == ("tolman", 1)
     assert described["encoder"]["fingerprint"] == load_encoder(models("masked,contrastive")).fingerprint
     assert described["recipe"]["plan"]["objectives"] == {"masked": 1.0, "contrastive": 1.0}
-    assert described["quality"]["learned"] > 0
+    assert described["quality"]["dense"] > 0
     assert described["cost"]["wall_seconds"] > 0
     assert described["corpus"]["documents"] == 120
     assert "search" not in described

@@ -62,7 +62,7 @@ def learned(exam):
 @pytest.fixture(scope="module")
 def folder(learned, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "learned"
-    save_new(folder, learned.model, learned.tokenizer, encoder=True, causal=True)
+    save_new(folder, learned.model, learned.tokenizer, ALL)
     return folder
 
 
@@ -161,7 +161,20 @@ def test_the_bottleneck_and_the_causal_model_go_where_the_encoder_goes(folder, l
 
 def test_a_model_of_the_next_token_alone_is_a_causal_model(exam, tmp_path):
     learned = learn(exam, {"causal": 1.0}, steps=2)
-    save_new(tmp_path / "model", learned.model, learned.tokenizer, encoder=False, causal=True)
+    save_new(tmp_path / "model", learned.model, learned.tokenizer, ["causal"], encoder=False)
     settings = json.loads((tmp_path / "model" / "config.json").read_text())
     assert settings["architectures"] == ["ModernBertDecoderForCausalLM"]
     assert not (tmp_path / "model" / "modules.json").exists()
+
+
+def test_a_head_that_never_learned_is_not_written(exam, tmp_path):
+    learned = learn(exam, {"contrastive": 1.0}, steps=2)
+    assert learned.model.language is None
+    save_new(tmp_path / "placing", learned.model, learned.tokenizer, ["contrastive"])
+    guessing = learn(exam, {"causal": 1.0}, steps=2)
+    save_new(tmp_path / "guessing", guessing.model, guessing.tokenizer, ["causal"])
+    for name in ("placing", "guessing"):
+        settings = json.loads((tmp_path / name / "config.json").read_text())
+        assert settings["architectures"] == ["ModernBertModel"]
+        assert load_encoder(tmp_path / name).encode(TEXTS).shape == (len(TEXTS), 32)
+    assert not (tmp_path / "placing" / "causal").exists()

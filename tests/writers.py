@@ -40,7 +40,7 @@ def write_learned(folder: Path, *, encoder: bool = True, causal: bool = True, la
     """What `save_new` writes."""
     tokenizer = tiny_text_tokenizer()
     model = tiny_transformer(tokenizer, latents=LATENTS if latents else None)
-    save_new(folder, model, tokenizer, encoder=encoder, causal=causal)
+    save_new(folder, model, tokenizer, ["masked", "causal"] if causal else ["masked"], encoder=encoder)
     return folder
 
 

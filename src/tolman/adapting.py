@@ -15,12 +15,13 @@ from torch import nn
 from tolman.curriculum import Curriculum
 from tolman.errors import ModelError
 from tolman.judge import Exam, Pool
+from tolman.models.encoder import ROLES
 from tolman.models.fresh import Drawer
 from tolman.models.learning_transformer import Frame, LearningTransformer, Transformer
 from tolman.models.transformer import TransformerEncoder
 from tolman.models.tree import map_tensors, named_tensors
 from tolman.models.trunk import PackedTrunk
-from tolman.optimization import Group, Optimizers
+from tolman.optimization import CLIP, Group, Optimizers
 from tolman.progress import Progress
 from tolman.recipe import Adaptation
 from tolman.training import Run, Schedule, train
@@ -28,8 +29,8 @@ from tolman.tuning import Choice, best_weight
 
 SHARES = (0.0, 0.5, 1.0)
 USUAL_SHARE = 0.5
-_ENDLESS = 10**9  # steps
-_LEAST_SECONDS = 0.01
+_HEAD = "head/"
+_MASKS = ("[MASK]", "<mask>")  # as tokenizers call what is hidden
 
 
 @dataclass(frozen=True)
@@ -79,23 +80,24 @@ def adapt_transformer(
         progress: told what goes on.
 
     Raises:
-        ModelError: `base` is of another architecture.
+        ModelError: `base` is of another architecture, or has no token for what is hidden where one is needed.
     """
-    started = time.monotonic()
+    ended = time.monotonic() + seconds
     trunk = base.checkpoint.trunk
     if not isinstance(trunk, PackedTrunk):
         raise ModelError("this model is of an architecture that isn't learned on here; take it with --objectives none")
     progress.start("tokens", None)
-    mask = base.checkpoint.tokenizer.token_to_id(recipe.mask)
-    frame = Frame(tuple(base.before), tuple(base.after), mask)
+    frame = Frame(tuple(base.before), tuple(base.after), _mask(base, objectives))
     curriculum = Curriculum.prepare(exam, base.checkpoint.tokenizer, frame)
     start = _start(trunk, base, objectives, seed)
-    learner = LearningTransformer(start, frame, base.precision, longest=recipe.longest).to(base.device)
+    prompts = {role: tuple(base.prompt_ids(role)) for role in ROLES}
+    learner = LearningTransformer(start, frame, base.precision, longest=recipe.longest, prompts=prompts)
+    learner = learner.to(base.device)
     run = train(
         learner,
         curriculum.objectives(objectives, recipe),
-        Schedule(steps or _ENDLESS, max(seconds - (time.monotonic() - started), _LEAST_SECONDS)),
-        Optimizers(grouped(learner, recipe), clip=1.0),
+        Schedule.until(ended, steps),
+        Optimizers(grouped(learner, recipe), clip=CLIP),
         seed=seed,
         checkpoint=checkpoint,
         recipe=recipe.fingerprint(corpus, base.fingerprint, seed, seconds, steps, dict(objectives)),
@@ -103,6 +105,14 @@ def adapt_transformer(
     )
     with torch.no_grad():
         return Adapted(start, learner.cpu().now(precise=True), run)
+
+
+def _mask(base: TransformerEncoder, objectives: Mapping[str, float]) -> int | None:
+    ids = (base.checkpoint.tokenizer.token_to_id(token) for token in _MASKS)
+    mask = next((number for number in ids if number is not None), None)
+    if mask is None and "masked" in objectives:
+        raise ModelError(f"the tokenizer of {base.folder} has no {' or '.join(_MASKS)}: it can't learn by masked")
+    return mask
 
 
 def _start(trunk: PackedTrunk, base: TransformerEncoder, objectives: Mapping[str, float], seed: int) -> Transformer:
@@ -113,11 +123,11 @@ def _start(trunk: PackedTrunk, base: TransformerEncoder, objectives: Mapping[str
 
 
 def grouped(learner: LearningTransformer, recipe: Adaptation) -> list[Group]:
-    """One group a layer, the table of words and of positions left as they are."""
+    """One group a layer; tables, and layers over the pooled vector, are left as they are."""
     layers: dict[int, list[nn.Parameter]] = {}
     depth = len(learner.start.trunk.blocks)
     for name, parameter in learner.named_parameters():
-        if "embeddings" in name:
+        if "embeddings" in name or _HEAD in name:
             parameter.requires_grad_(False)
             continue
         parts = name.split("/")

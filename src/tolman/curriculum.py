@@ -29,7 +29,7 @@ class Numbers(Protocol):
     """What objectives take from a recipe; `tolman.recipe` says what each is."""
 
     @property
-    def width(self) -> int: ...  # noqa: D102
+    def dim(self) -> int: ...  # noqa: D102
     @property
     def window(self) -> int: ...  # noqa: D102
     @property
@@ -101,9 +101,11 @@ def _contrastive(curriculum: Curriculum, recipe: Numbers) -> Contrastive:
         (_HEADS_SHARE, HeadsAndBodies(curriculum.heads, curriculum.bodies, recipe.pairs)),
         (1 - _HEADS_SHARE, SpansAndDocuments(whole, recipe.pairs)),
     ]
-    width = recipe.width
     return Contrastive(
-        sources, prefixes=[width // 4, width], temperature=recipe.temperature, document_dropout=_DOCUMENT_DROPOUT
+        sources,
+        prefixes=[recipe.dim // 4, recipe.dim],
+        temperature=recipe.temperature,
+        document_dropout=_DOCUMENT_DROPOUT,
     )
 
 

@@ -120,7 +120,7 @@ class _TransformerLedger(_Ledger):
 
     def __init__(self, model: LearningTransformer) -> None:
         super().__init__()
-        self.frame, self.longest, self.device = model.frame, model.longest, torch.device("cpu")
+        self.frame, self.framed, self.device = model.frame, model.framed, torch.device("cpu")
         trunk = model.start.trunk
         self.words, self.width, self.layers = model.vocabulary, trunk.width, len(trunk.blocks)
         self.weights = sum(
@@ -135,8 +135,8 @@ class _TransformerLedger(_Ledger):
             self.numbers = model.start.bottleneck.numbers
 
     def __call__(self, batches: Sequence[tuple[TokenSequences, Role]]) -> list[Tensor]:
-        for texts, _ in batches:
-            self._read(self.frame.around(texts, self.longest).lengths)
+        for texts, role in batches:
+            self._read(self.framed(texts, role).lengths)
         self._compared(len(batches[0][0]))
         return [self._vectors(texts) for texts, _ in batches]
 

@@ -101,7 +101,6 @@ def _static_curve(learned: "Learned") -> list[dict[str, Any]]:
 def learn_transformer(task: Task, folder: Path) -> Found:
     """A transformer, by every objective of the plan at once."""
     from tolman import transformer_learning
-    from tolman.models.transformer import TransformerEncoder
     from tolman.models.transformer_folder import save_new
     from tolman.recipe import TransformerRecipe
 
@@ -119,12 +118,10 @@ def learn_transformer(task: Task, folder: Path) -> Found:
         checkpoint=task.workshop,
         progress=task.progress,
     )
-    writes = bool({"causal", "autoencoding"} & set(task.plan.objectives))
-    save_new(folder, learned.model, learned.tokenizer, encoder=True, causal=writes)
-    quality = {"learned": task.pool.ndcg(task.pool.cosines(TransformerEncoder.load(folder)))} if task.pool else {}
+    save_new(folder, learned.model, learned.tokenizer, task.plan.objectives)
     return Found(
         {"transformer": asdict(recipe), "run": _without_curve(learned.run)},
-        quality,
+        {},  # the judge asks it in any case: "dense"
         [asdict(point) for point in learned.run.curve],
         work_of(learned.run),
     )
@@ -144,7 +141,7 @@ def adapt(task: Task, folder: Path) -> Found:
     base = task.pretrained
     if not isinstance(base, TransformerEncoder):
         raise ModelError(f"base {task.plan.pretrained} is no transformer: take it with --objectives none")
-    recipe = Adaptation(width=base.checkpoint.trunk.width)
+    recipe = Adaptation.derive(base.dim, base.checkpoint.max_tokens)
     adapted = adapt_transformer(
         task.exam,
         base,

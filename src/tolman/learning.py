@@ -65,7 +65,7 @@ def learn(
             mapping) or without. "contrastive" alone learns a static encoder from scratch, others a transformer; a
             pretrained base learns on by "contrastive" and "masked". "none" takes the base, or the LSA start, as it is.
             None: contrastive for scratch, none for a pretrained base.
-        size: of what is learned from scratch; by the corpus when None.
+        size: of what is learned from scratch; None: by the corpus for a static encoder, "tiny" for a transformer.
         budget: time for learning, "60s", "5m", "2h" or seconds. It ends training; tokenizer and start count into it
             but are not cut short, so on a large corpus a small budget is overrun. Reading before it and building
             after it are not in it.
@@ -142,9 +142,7 @@ def _learn(
 ) -> ResultT:
     """What both do; `publish` puts what was made in its place."""
     progress = Stopwatch(progress)
-    seconds, seed = parse_budget(dials["budget"]), _seed(dials["seed"])
-    plan = Plan.parse(str(dials["base"]), dials["objectives"], dials["size"], dials["steps"])
-    refuse_as_model(plan.pretrained)
+    plan, seconds, seed = _asked(dials)
     require_place(path, artifact)
     with Meter() as meter:
         base_model = load_pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
@@ -185,17 +183,24 @@ def predict_cost(
     from tolman.rehearsal import REHEARSALS, rehearse
 
     watch = Stopwatch(progress or Silent())
-    seconds, seed = parse_budget(budget), _seed(seed)
-    plan = Plan.parse(str(base), objectives, size, steps)
-    refuse_as_model(plan.pretrained)
+    dials = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps, "seed": seed}
+    plan, seconds, seed = _asked(dials)
     if plan.learner and plan.learner not in REHEARSALS:
         raise TolmanError("what learning on from a pretrained model costs can't be predicted yet; leave --dry-run away")
     if path is not None:
-        require_place(Path(path))
+        require_place(space_path(path))
     model = load_pretrained(plan, watch)
     corpus = _enough(read_corpus(source, text=text, title=title, id=id, label=label, progress=watch))
     watch.lap()
     return rehearse(corpus, plan, model, seconds=seconds, seed=seed, before=dict(watch.wall), progress=watch)
+
+
+def _asked(dials: Mapping[str, Any]) -> tuple[Plan, float, int]:
+    """(plan, seconds, seed), or an error that says which dial can't be."""
+    seconds, seed = parse_budget(dials["budget"]), _seed(dials["seed"])
+    plan = Plan.parse(str(dials["base"]), dials["objectives"], dials["size"], dials["steps"])
+    refuse_as_model(plan.pretrained)
+    return plan, seconds, seed
 
 
 def _enough(corpus: Corpus) -> Corpus:
@@ -287,9 +292,7 @@ def _publish(
     """The space with its cost and its card, in its place."""
 
     def finish(space: LatentSpace) -> None:
-        progress.lap()
-        counted = replace(meter.read(), work=made.work, stages=dict(progress.wall), predicted=predicted)
-        space.describe(replace(space.description, cost=counted.to_json()))
+        space.describe(replace(space.description, cost=_counted(meter, made, predicted, progress)))
         resumed = (made.recipe.get("run") or {}).get("resumed", ())
         drawn = write_curves(space.path, LearningCurve.of(path.name, made.curve, resumed), progress)
         with storing(f"can't write {space.path / CARD}"):
@@ -315,12 +318,17 @@ def _publish_model(
     with Staging(path, identity, artifact=MODEL) as staging:
         staging.clear()  # what a killed run left may be half
         origin = CorpusRecord(corpus.fingerprint, corpus.report.source, len(corpus))
-        progress.lap()
-        counted = replace(meter.read(), work=made.work, stages=dict(progress.wall), predicted=predicted)
-        description = replace(_description(made, pretrained), corpus=origin, cost=counted.to_json())
+        cost = _counted(meter, made, predicted, progress)
+        description = replace(_description(made, pretrained), corpus=origin, cost=cost)
         write_model(staging.folder, path.name, made.encoder, description)
         staging.publish()
     return path
+
+
+def _counted(meter: Meter, made: Made, predicted: Mapping[str, Any] | None, progress: Stopwatch) -> Mapping[str, Any]:
+    """The cost up to now."""
+    progress.lap()
+    return replace(meter.read(), work=made.work, stages=dict(progress.wall), predicted=predicted).to_json()
 
 
 def _description(made: Made, pretrained: Pretrained | None) -> SpaceDescription:

@@ -132,8 +132,8 @@ class TransformerRecipe:
     latent_numbers: int = _LATENT_NUMBERS
 
     @property
-    def width(self) -> int:
-        """Of a state."""
+    def dim(self) -> int:
+        """Of a vector."""
         return self.shape.width
 
     @property
@@ -171,17 +171,16 @@ class Adaptation:
     """Every number that a pretrained transformer is learned on with.
 
     Attributes:
-        width: of a state.
+        dim: of a vector.
         longest: tokens of a text that are looked at.
         tokens: of a batch, for each objective but the contrastive.
         pairs: of a contrastive batch, at most.
         rate: peak learning rate of what is above the blocks; each layer further down learns `layer_decay` as fast.
         decay: of the weights.
         temperature: of the contrastive softmax.
-        mask: the tokenizer's token for what is hidden.
     """
 
-    width: int
+    dim: int
     longest: int = 128
     tokens: int = 2_048
     pairs: int = 64
@@ -189,7 +188,11 @@ class Adaptation:
     layer_decay: float = 0.9
     decay: float = 0.01
     temperature: float = 0.05
-    mask: str = "[MASK]"
+
+    @classmethod
+    def derive(cls, dim: int, longest: int) -> "Adaptation":
+        """For a model with vectors of `dim` numbers that looks at `longest` tokens."""
+        return cls(dim, min(cls.longest, longest))
 
     @property
     def window(self) -> int:

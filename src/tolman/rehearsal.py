@@ -257,8 +257,7 @@ def rehearse_transformer(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
         progress=watch,
     )
     watch.lap()
-    writes = bool({"causal", "autoencoding"} & set(task.plan.objectives))
-    save_new(folder, learned.model, learned.tokenizer, encoder=True, causal=writes)
+    save_new(folder, learned.model, learned.tokenizer, task.plan.objectives)
     start = watch.wall["tokenizer"] * share
     stages = {"tokenizer": (start, _busy(watch, "tokenizer"))}
     run = learned.run
@@ -275,14 +274,14 @@ def rehearse_transformer(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
 
 
 def _within(task: Task, step: float, asked: float, left: float) -> tuple[int, float]:
-    """(steps, seconds) until the budget is over, quality watched on the way, and the judge asked at the end."""
+    """(steps, seconds) until the budget is over, quality watched on the way."""
     watching = asked * _watched_share(task.pool) if "contrastive" in task.plan.objectives else 0.0
     fitting = max(0.0, left) / (step + watching)
     if fitting > _WATCHED:
         fitting = (left - _WATCHED * watching) / step
     steps = max(1, math.ceil(fitting))
     steps = min(steps, task.plan.steps or steps)
-    return steps, steps * step + min(steps, _WATCHED) * watching + asked
+    return steps, steps * step + min(steps, _WATCHED) * watching
 
 
 def _asking_seconds(encoder: Encoder, pool: Pool | None) -> float:

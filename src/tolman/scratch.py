@@ -29,7 +29,6 @@ _RESERVE = 0.1  # of the budget, for judging
 _HEADROOM = 1.2  # over the time that a recipe is expected to take
 _WARMUP_STEPS = 10
 _TO_GO_BACK = 2.0  # standard errors: on no corpus with labels was the start the better one
-_LEAST_SECONDS = 0.01  # that a schedule can be made for
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ class _RecipeSearch:
         run = train(
             trunk,
             [(1.0, self.lesson.objective(recipe))],
-            Schedule(recipe.steps, max(self.clock.left, _LEAST_SECONDS), warmup=_WARMUP_STEPS / recipe.steps),
+            Schedule.until(time.monotonic() + self.clock.left, recipe.steps, warmup=_WARMUP_STEPS / recipe.steps),
             Optimizers(all_alike(recipe.rate)(trunk)),
             seed=self.seed,
             checkpoint=folder,

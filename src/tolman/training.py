@@ -34,6 +34,8 @@ CHECKPOINT_EVERY_S = 15.0
 _QUALITY_EVERY = 0.1  # of the run
 _WATCHING = 0.05  # of the time, at most, goes into measuring quality
 _SMOOTHING = 0.9
+_ENDLESS = 10**9  # steps
+_LEAST_SECONDS = 0.01
 _MOST_RETREATS = 3
 _RETREAT = 0.5  # of the rate, after each
 _DIVERGED = 1.5  # times the largest loss of the first steps
@@ -56,6 +58,11 @@ class Schedule:
     seconds: float
     warmup: float = 0.05
     floor: float = 0.02
+
+    @classmethod
+    def until(cls, ended: float, steps: int | None = None, *, warmup: float = 0.05) -> "Schedule":
+        """Up to the moment `ended` of `time.monotonic`, and so many steps; one that has passed leaves time for one."""
+        return cls(steps or _ENDLESS, max(ended - time.monotonic(), _LEAST_SECONDS), warmup)
 
     def place(self, step: int, elapsed: float) -> float:
         """Share of the run that is done, 0 to 1."""

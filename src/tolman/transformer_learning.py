@@ -15,16 +15,13 @@ from tolman.judge import Exam, Pool
 from tolman.models.fresh import fresh_transformer
 from tolman.models.learning_transformer import Frame, LearningTransformer, Transformer
 from tolman.models.transformer import fastest_precision
-from tolman.optimization import Group, Optimizers
+from tolman.optimization import CLIP, Group, Optimizers
 from tolman.progress import Progress
 from tolman.recipe import TransformerRecipe
 from tolman.tokenization import BEGIN, END, MASK, tokenize_text, train_text_tokenizer
 from tolman.training import Run, Schedule, train
 
-_CLIP = 1.0
-_ENDLESS = 10**9  # steps
 _WATCHED_QUESTIONS = 200
-_LEAST_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def learn_transformer(
         checkpoint: folder that a killed run is resumed from.
         progress: told what goes on.
     """
-    started = time.monotonic()
+    ended = time.monotonic() + seconds
     progress.start("tokenizer", None)
     tokenizer = train_text_tokenizer(exam.contents, vocabulary=recipe.vocabulary)
     frame = frame_of(tokenizer)
@@ -82,6 +79,7 @@ def learn_transformer(
         heads=recipe.shape.heads,
         window=recipe.shape.window,
         latents=(recipe.latents, recipe.latent_numbers // recipe.latents) if "autoencoding" in objectives else None,
+        guesses=set(objectives) != {"contrastive"},
         seed=seed,
     )
     learner = LearningTransformer(start, frame, fastest_precision(device), longest=recipe.shape.window).to(device)
@@ -89,8 +87,8 @@ def learn_transformer(
     run = train(
         learner,
         curriculum.objectives(objectives, recipe),
-        Schedule(steps or _ENDLESS, max(seconds - (time.monotonic() - started), _LEAST_SECONDS), warmup=recipe.warmup),
-        Optimizers(grouped(learner, recipe), clip=_CLIP),
+        Schedule.until(ended, steps, warmup=recipe.warmup),
+        Optimizers(grouped(learner, recipe), clip=CLIP),
         seed=seed,
         checkpoint=checkpoint,
         recipe=recipe.fingerprint(corpus, seed, seconds, steps, dict(objectives)),

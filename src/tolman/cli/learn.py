@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     metavar="LIST",
     help="masked, causal, autoencoding, contrastive; with weights: masked=1,causal=0.5. none takes the base as it is.",
 )
-@click.option("--size", type=click.Choice(["tiny", "small", "base"]), help="How big.  [default: by the corpus]")
+@click.option(
+    "--size",
+    type=click.Choice(["tiny", "small", "base"]),
+    help="How big.  [default: by the corpus; a transformer: tiny]",
+)
 @click.option(
     "--budget",
     metavar="TIME",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tolman.errors import TolmanError
 
 Role: TypeAlias = Literal["document", "query"]
+ROLES: tuple[Role, ...] = get_args(Role)
 Floats: TypeAlias = NDArray[np.float32]
 
 
@@ -26,7 +27,7 @@ def require_texts(texts: Sequence[str], role: str = "document") -> list[str]:
     Raises:
         TolmanError: something else, or no such role; says what came and where.
     """
-    if role not in get_args(Role):
+    if role not in ROLES:
         raise TolmanError(f'a role is "document" or "query", got {role!r}')
     if isinstance(texts, str | bytes | Mapping | Set) or not isinstance(texts, Sized):
         raise TolmanError(f"expected a list of texts, got {type(texts).__name__}: put a single text into [brackets]")

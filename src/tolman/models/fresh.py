@@ -77,6 +77,7 @@ def fresh_transformer(
     heads: int,
     window: int,
     latents: tuple[int, int] | None,
+    guesses: bool = True,
     seed: int,
 ) -> Transformer:
     """A start.
@@ -84,9 +85,11 @@ def fresh_transformer(
     Args:
         vocabulary, layers, width, heads, window: its size.
         latents: how many latent vectors of how many numbers; None without a bottleneck.
+        guesses: whether it has a head that guesses tokens.
         seed: of every draw.
     """
     drawer = Drawer(seed, width)
     trunk = drawer.trunk(vocabulary=vocabulary, layers=layers, heads=heads, window=window)
     bottleneck = drawer.bottleneck(*latents) if latents else None
-    return Transformer(trunk, Head(("mean",)), drawer.language(vocabulary), bottleneck)
+    language = drawer.language(vocabulary) if guesses else None
+    return Transformer(trunk, Head(("mean",)), language, bottleneck)

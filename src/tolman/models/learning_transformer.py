@@ -8,8 +8,8 @@ Legend for shapes:
     H  width of a state     D  dimensions of a vector     M  tokens that are guessed
 """
 
-from collections.abc import Iterator, Sequence, Sized
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -91,13 +91,23 @@ class LearningTransformer(nn.Module):
         frame: around texts.
         precision: of the matrix products and, while learning, of the residual stream.
         longest: tokens of a text, its frame included, that are looked at.
+        prompts: ids that stand before a text whose vector is asked for, by role.
 
     Attributes:
         tokens_seen: by passes so far, specials and prefixes included.
     """
 
-    def __init__(self, start: Transformer, frame: Frame, precision: Precision, *, longest: int) -> None:
+    def __init__(
+        self,
+        start: Transformer,
+        frame: Frame,
+        precision: Precision,
+        *,
+        longest: int,
+        prompts: Mapping[Role, tuple[int, ...]] | None = None,
+    ) -> None:
         super().__init__()
+        self.prompts = prompts or {}
         self.start, self.frame, self.precision = start, frame, precision
         self.longest = min(longest, start.trunk.max_length)
         self.tokens_seen = 0
@@ -126,18 +136,29 @@ class LearningTransformer(nn.Module):
         return map_tensors(self.start, current)
 
     def forward(self, batches: Sequence[tuple[TokenSequences, Role]]) -> list[Tensor]:
-        """Unit vectors (N, D) of the texts of each batch, in their order. Roles make no difference here.
+        """Unit vectors (N, D) of the texts of each batch, in their order; a role is told by its prompt.
 
         Many texts are computed part by part, and each part again for its gradients: those of all texts together, in
         the memory of one part (GradCache, Gao et al. 2021, arXiv:2101.06983).
         """
-        framed = [self.frame.around(texts, self.longest) for texts, _ in batches]
-        together = sum(len(texts.ids) for texts in framed) <= TOKENS_AT_ONCE
-        return [self._vectors(texts, keep_states=together) for texts in framed]
+        framed = [self.framed(texts, role) for texts, role in batches]
+        tokens = sum(len(texts.ids) for texts in framed)
+        self._count(tokens)
+        together = tokens <= TOKENS_AT_ONCE
+        return [
+            self._vectors(texts, self._skipped(role), keep_states=together)
+            for texts, (_, role) in zip(framed, batches, strict=True)
+        ]
+
+    def framed(self, texts: TokenSequences, role: Role) -> TokenSequences:
+        """With prompt and special tokens, as they are looked at."""
+        frame = replace(self.frame, before=self.frame.before + self.prompts.get(role, ()))
+        return frame.around(texts, self.longest)
 
     def token_loss(self, ids_BL: Tensor, places_M: Tensor, targets_M: Tensor, *, causal: bool) -> Tensor:
         """Mean cross entropy in nats of `targets_M`, guessed at `places_M` of the flattened `ids_BL`."""
         now = self.now()
+        self._count(ids_BL.numel())
         states_TH = self._states(now, ids_BL.reshape(-1), [ids_BL.shape[1]] * len(ids_BL), causal=causal)
         return _guess(now, states_TH[places_M], targets_M)
 
@@ -169,7 +190,7 @@ class LearningTransformer(nn.Module):
         rows = now.bottleneck.rows(latents_NKE).reshape(len(prefixes), -1)
         x_TH = now.trunk.embeddings.words_VH[self._ids(stream.ids)].index_copy(0, prefixes, rows)
         lengths = stream.lengths.tolist()
-        self._count(stream.ids)
+        self._count(len(stream.ids))
         x_TH = now.trunk.embeddings.finish(x_TH, lengths).to(getattr(torch, self.precision))
         guessing = np.ones(len(stream.ids), bool)
         guessing[(stream.offsets[:-1, None] + np.arange(count + len(self.frame.before) - 1)).ravel()] = False
@@ -179,32 +200,36 @@ class LearningTransformer(nn.Module):
         assert now.bottleneck is not None
         order, ordered = _by_length(self.frame.put(texts))
         lengths = ordered.lengths.tolist()
+        self._count(len(ordered.ids))
         latents_NKE = now.bottleneck.latents(self._states(now, self._ids(ordered.ids), lengths), lengths)
         return latents_NKE[torch.from_numpy(np.argsort(order)).to(self.device)]
 
-    def _vectors(self, framed: TokenSequences, *, keep_states: bool) -> Tensor:
+    def _vectors(self, framed: TokenSequences, skipped: int, *, keep_states: bool) -> Tensor:
         order, ordered = _by_length(framed)
         parts = []
         for first, last in _parts(ordered.lengths):
             part = ordered.only(np.arange(first, last))
             if keep_states or not torch.is_grad_enabled():
-                parts.append(self._pooled(part))
+                parts.append(self._pooled(part, skipped))
             else:
-                parts.append(checkpoint(self._pooled, part, use_reentrant=False))
+                parts.append(checkpoint(self._pooled, part, skipped, use_reentrant=False))
         return torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.device)]
 
-    def _pooled(self, framed: TokenSequences) -> Tensor:
+    def _pooled(self, framed: TokenSequences, skipped: int) -> Tensor:
         now, lengths = self.now(), framed.lengths.tolist()
-        return now.head(self._states(now, self._ids(framed.ids), lengths), lengths)
+        return now.head(self._states(now, self._ids(framed.ids), lengths), lengths, skipped)
+
+    def _skipped(self, role: Role) -> int:
+        """Tokens before a text that a head without its prompt doesn't pool; as `TransformerEncoder` has it."""
+        return len(self.frame.before) + len(self.prompts[role]) if self.prompts.get(role) else 0
 
     def _states(self, model: Transformer, ids_T: Tensor, lengths: Sequence[int], *, causal: bool = False) -> Tensor:
-        self._count(ids_T)
         x_TH = model.trunk.embeddings(ids_T, lengths).to(getattr(torch, self.precision))
         return model.trunk.through(x_TH, lengths, causal=causal)
 
-    def _count(self, ids_T: Sized) -> None:
-        if torch.is_grad_enabled():
-            self.tokens_seen += len(ids_T)
+    def _count(self, tokens: int) -> None:
+        if torch.is_grad_enabled():  # who only looks learns nothing
+            self.tokens_seen += tokens
 
     def _ids(self, ids_T: NDArray[np.int32]) -> Tensor:
         return torch.from_numpy(ids_T.astype(np.int64)).to(self.device)

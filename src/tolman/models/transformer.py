@@ -101,10 +101,14 @@ class TransformerEncoder:
         }
         return tuple(note for note, settled in said.items() if not settled)
 
+    def prompt_ids(self, role: Role) -> list[int]:
+        """Ids of what is put before a text; none where that is nothing."""
+        return self._ids([self.prompts.get(role, "")])[0]
+
     @cached_property
     def passage_tokens(self) -> int:
         """Tokens of text that one sequence holds beside special tokens and the prompt of documents."""
-        return self._room() - len(self._ids([self.prompts.get("document", "")])[0])
+        return self._room() - len(self.prompt_ids("document"))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -128,7 +132,7 @@ class TransformerEncoder:
         """
         texts = require_texts(texts, role)
         prompt = self.prompts.get(role, "")
-        prompt_length = len(self.before) + len(self._ids([prompt])[0]) if prompt else 0
+        prompt_length = len(self.before) + len(self.prompt_ids(role)) if prompt else 0
         vectors_ND = np.zeros((len(texts), self.dim), dtype=np.float32)
         for start, end in windows(texts):
             sequences = self._sequences([prompt + text for text in texts[start:end]])

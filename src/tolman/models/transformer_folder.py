@@ -9,7 +9,8 @@ A trunk that learned nothing but to guess the next token is written as a causal 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +29,29 @@ from tolman.storage import storing
 from tolman.tokenization import BEGIN, END, MASK, PAD
 
 
-def save_new(folder: Path, model: Transformer, tokenizer: Tokenizer, *, encoder: bool, causal: bool) -> None:
+def save_new(
+    folder: Path, model: Transformer, tokenizer: Tokenizer, objectives: Collection[str], *, encoder: bool = True
+) -> None:
     """Write a trunk that was learned from nothing.
 
     Args:
         folder: to write to; made if missing.
         model: in float32.
         tokenizer: of `train_text_tokenizer`.
-        encoder: whether the folder is to give vectors.
-        causal: whether it is to be a causal model: in `causal/`, or, without an encoder, the folder itself.
+        objectives: that it learned by. A head that guesses is written where it learned to: hidden tokens by masked, the
+            next one by causal and by autoencoding.
+        encoder: whether the folder is to give vectors; otherwise it is the causal model itself.
 
     Raises:
         StorageError: the disk refuses.
     """
+    writes = not {"causal", "autoencoding"}.isdisjoint(objectives)
     with storing(f"can't write the model to {folder}"):
         if encoder:
-            _write_model(folder, model, tokenizer, causal=False)
+            guesses = model if "masked" in objectives else replace(model, language=None)
+            _write_model(folder, guesses, tokenizer, causal=False)
             _write_modules(folder, model)
-        if causal:
+        if writes:
             _write_model(folder / CAUSAL if encoder else folder, model, tokenizer, causal=True)
         if model.bottleneck is not None:
             save_file(_plain(dict(named_tensors(model.bottleneck))), folder / BOTTLENECK)
