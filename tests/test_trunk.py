@@ -3,12 +3,7 @@ import torch
 from checkpoints import write_transformer
 
 from tolman.models.checkpoint import read_checkpoint
-from tolman.models.trunk import relative_buckets, runs
-
-
-def test_runs_cover_every_token_once():
-    assert list(runs([7, 7, 3, 2, 2, 2])) == [(0, 2, 7), (14, 1, 3), (17, 3, 2)]
-    assert list(runs([])) == []
+from tolman.models.trunk import relative_buckets
 
 
 @pytest.mark.parametrize("length", [1, 9, 300])

@@ -112,7 +112,7 @@ def _contrastive(curriculum: Curriculum, recipe: Numbers) -> Contrastive:
 OBJECTIVES: Mapping[str, Callable[[Curriculum, Numbers], Objective[Any]]] = {
     "masked": lambda curriculum, recipe: Masked(curriculum.windows(recipe)),
     "causal": lambda curriculum, recipe: Causal(curriculum.windows(recipe, extra=1)),
-    "autoencoding": lambda curriculum, recipe: Autoencoding(curriculum.sentences, recipe.tokens // 2),
+    "autoencoding": lambda curriculum, recipe: Autoencoding(curriculum.sentences, recipe.tokens // 4),
     "contrastive": _contrastive,
 }
 """What `--objectives` may name."""

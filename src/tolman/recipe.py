@@ -128,7 +128,7 @@ class TransformerRecipe:
     decay: float = 0.01
     warmup: float = 0.05
     temperature: float = 0.08
-    latents: int = 4
+    latents: int = 16
     latent_numbers: int = _LATENT_NUMBERS
 
     @property

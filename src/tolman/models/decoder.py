@@ -76,6 +76,7 @@ class Decoder:
         network, tokenizer = read_packed(folder / CAUSAL, causal=True)
         moved = Bottleneck(
             bottleneck.queries_KH.to(where),
+            bottleneck.sharpness_K.to(where),
             bottleneck.narrow.to(where, torch.float32),
             bottleneck.widen.to(where, torch.float32),
         )

@@ -17,9 +17,11 @@ from tolman.models.trunk import Embeddings, LayerNorm, Linear, PackedTrunk, PreN
 
 SPREAD = 0.02
 THETA = 10_000.0
-ACTIVATION = "gelu_pytorch_tanh"
+ACTIVATION = "silu"
 _EPS = 1e-5
 _FEED_FORWARD = 2  # times the width
+_LOOKING = 0.02  # spread of the queries of a bottleneck: at first it looks by place
+_SHARPNESS = 1.0
 
 
 class Drawer:
@@ -66,7 +68,8 @@ class Drawer:
         """`numbers` of them in each of `latents` vectors."""
         narrow = Linear(self.matrix(numbers, self.width, self.width**-0.5), torch.zeros(numbers))
         widen = Linear(self.matrix(self.width, numbers, numbers**-0.5), torch.zeros(self.width))
-        return Bottleneck(self.matrix(latents, self.width, 1.0), narrow, widen)
+        queries_KH = self.matrix(latents, self.width, _LOOKING)
+        return Bottleneck(queries_KH, torch.full((latents,), _SHARPNESS), narrow, widen)
 
 
 def fresh_transformer(

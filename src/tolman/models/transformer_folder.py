@@ -134,7 +134,7 @@ def read_bottleneck(folder: Path) -> Bottleneck | None:
         return None
     tensors = load_file(path)
     narrow, widen = (Linear(tensors[f"{part}.weight"], tensors[f"{part}.bias"]) for part in ("narrow", "widen"))
-    return Bottleneck(tensors["queries_KH"], narrow, widen)
+    return Bottleneck(tensors["queries_KH"], tensors["sharpness_K"], narrow, widen)
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

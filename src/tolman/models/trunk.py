@@ -18,15 +18,16 @@ residual stream and the norms stay in float32 (while learning, the stream is bfl
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tolman.models.fused import attend, gate, turn
+from tolman.models.packing import runs
 from tolman.models.tree import map_tensors
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
@@ -119,30 +120,7 @@ class Rotation:
         """Each of X kinds of heads (queries, keys) turned, in the precision they came in."""
         length, head = x_BLXAE.shape[1], x_BLXAE.shape[-1]
         cos, sin = (table[:length].to(x_BLXAE.dtype).view(length, 1, 1, head) for table in (self.cos_LE, self.sin_LE))
-        turned: Tensor = _Turn.apply(x_BLXAE, cos, sin)  # type: ignore[no-untyped-call]
-        return turned
-
-
-class _Turn(torch.autograd.Function):
-    """Two passes over memory where the textbook's formula takes five; turning back is the gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        ctx.save_for_backward(cos, sin)
-        return _turn(x, cos, sin)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        cos, sin = ctx.saved_tensors
-        return _turn(gradients[0], cos, -sin), None, None
-
-
-def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    half = x.shape[-1] // 2
-    turned = x * cos
-    turned[..., :half].addcmul_(x[..., half:], sin[..., :half], value=-1)
-    turned[..., half:].addcmul_(x[..., :half], sin[..., half:])
-    return turned
+        return turn(x_BLXAE, cos, sin)
 
 
 @dataclass(frozen=True)
@@ -165,6 +143,9 @@ class Attention:
 
     def __call__(self, qkv_T3H: Tensor) -> Tensor:
         """States (T, H), mixed."""
+        learning = qkv_T3H.requires_grad and qkv_T3H.device.type == "cpu"
+        if learning and self.bias_ALL is None:
+            return attend(qkv_T3H, self.lengths, self.heads, self._tables(qkv_T3H.dtype), causal=self.causal)
         parts = []
         for start, count, length in runs(self.lengths):
             stretch = qkv_T3H[start : start + count * length]
@@ -172,10 +153,13 @@ class Attention:
             q, k = (self.rotation(parted[:, :, :2]) if self.rotation else parted[:, :, :2]).permute(2, 0, 3, 1, 4)
             v = parted[:, :, 2].transpose(1, 2)
             bias = None if self.bias_ALL is None else self.bias_ALL[:, :length, :length].to(q.dtype)
-            mix = _mix_explicitly if qkv_T3H.requires_grad and qkv_T3H.device.type == "cpu" else _mix
+            mix = _mix_explicitly if learning else _mix
             mixed = mix(q, k, v, bias, causal=self.causal)
             parts.append(mixed.transpose(1, 2).reshape(count * length, -1))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _tables(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        return (self.rotation.cos_LE.to(dtype), self.rotation.sin_LE.to(dtype)) if self.rotation else None
 
 
 def _mix(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, causal: bool) -> Tensor:
@@ -239,8 +223,7 @@ class PreNormBlock:
         """States (T, H), float32, after the layer."""
         normed_TH = self.norm_attention(x_TH) if self.norm_attention else x_TH
         x_TH = x_TH + self.out(attention(self.qkv(normed_TH)))
-        activated, gate = self.up(self.norm_output(x_TH)).chunk(2, dim=-1)
-        return x_TH + self.down(activation(activated) * gate)
+        return x_TH + self.down(gate(self.up(self.norm_output(x_TH)), activation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,15 +315,6 @@ class PackedTrunk:
             return None
         buckets_LL = relative_buckets(length, len(self.relative_bias_KA)).to(self.relative_bias_KA.device)
         return self.relative_bias_KA[buckets_LL].permute(2, 0, 1)
-
-
-def runs(lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """(first token, number of sequences, length) of each run of equally long neighbours."""
-    start = 0
-    for length, group in groupby(lengths):
-        count = len(list(group))
-        yield start, count, length
-        start += count * length
 
 
 def relative_buckets(length: int, buckets: int) -> Tensor:

@@ -11,12 +11,16 @@ Legend for shapes:
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tolman.models.learning_transformer import LearningTransformer
 from tolman.tokenization import TokenSequences
+
+_LENGTHS = 4  # of the texts of a batch
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,23 @@ class Autoencoding:
 
     def loss(self, model: LearningTransformer, generator: np.random.Generator) -> Tensor:
         """Mean cross entropy of every written token, the end included, in nats."""
-        count = max(1, min(len(self.texts), round(self.tokens / max(1.0, float(self.texts.lengths.mean())))))
-        texts = self.texts.only(generator.choice(len(self.texts), count, replace=False))
+        texts = self.texts.only(self._rows(generator))
         seen = texts.without(self.noise, generator) if self.noise else texts
         return model.reconstruction_loss(seen, texts, self.hidden, generator)
+
+    def _rows(self, generator: np.random.Generator) -> NDArray[np.int64]:
+        """Of a few lengths only, each drawn as often as there are texts of it: attention then runs over few groups."""
+        by_length, lengths = self._by_length
+        rows = []
+        for _ in range(_LENGTHS):
+            length = lengths[generator.integers(len(lengths))]
+            first, last = np.searchsorted(lengths, [length, length + 1])
+            count = max(1, round(self.tokens / _LENGTHS / length))
+            rows.append(by_length[generator.integers(first, last, count)])
+        return np.concatenate(rows)
+
+    @cached_property
+    def _by_length(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows of the texts, the shortest first, and their lengths."""
+        order = np.argsort(self.texts.lengths, kind="stable")
+        return order, self.texts.lengths[order]
