@@ -16,7 +16,9 @@ from tolman.recipe import ScratchRecipe, Shape, TransformerRecipe
 from tolman.tokenization import train_text_tokenizer
 from tolman.transformer_learning import frame_of, grouped
 
-RECIPE = TransformerRecipe(Shape(2, 64, 2, 32, 1e-3), 512, tokens=512, pairs=8, rate=1e-3, matrix_rate=1e-3)
+RECIPE = TransformerRecipe(
+    Shape(2, 64, 2, 32, 1e-3, 512, 8, 1), 512, tokens=512, pairs=8, rounds=1, rate=1e-3, matrix_rate=1e-3
+)
 
 
 def exam() -> Exam:
@@ -46,7 +48,7 @@ def test_it_notes_the_very_batches_that_the_model_would_see(prepared, name):
     model.tokens_seen = 0
     for step in range(8):
         objective.loss(model, np.random.default_rng([3, step]))
-    assert effort_of_step(model, [objective], [], seed=3).tokens == model.tokens_seen / 8
+    assert effort_of_step(model, [(1.0, objective)], [], seed=3).tokens == model.tokens_seen / 8
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -58,7 +60,7 @@ def test_passes_agree_with_what_torch_counts(prepared, name):
     with counter:
         for step in range(8):
             objective.loss(model, np.random.default_rng([3, step])).backward()
-    assert effort_of_step(model, [objective], [], seed=3).passes == pytest.approx(
+    assert effort_of_step(model, [(1.0, objective)], [], seed=3).passes == pytest.approx(
         counter.get_total_flops() / 8, rel=0.02
     )
 
@@ -79,7 +81,7 @@ def test_a_static_step_counts_entries_pairs_and_the_whole_table():
     lesson = Lesson.prepare(exam(), ScratchRecipe.derive(80), 0)
     trunk, objective = lesson.trunk(), lesson.objective(lesson.recipe)
     groups = all_alike(0.1)(trunk)
-    effort = effort_of_step(trunk, [objective], groups, seed=0)
+    effort = effort_of_step(trunk, [(1.0, objective)], groups, seed=0)
     size = sum(parameter.numel() for parameter in trunk.parameters())
     assert effort.optimizer == 14 * size
     pairs = 6 * lesson.recipe.batch**2 * sum(objective.prefixes)

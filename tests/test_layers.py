@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tolman"
 # Low to high. A name covers the file or the whole package; files of one package may import each other, without a ring.
 ORDER = (
     "errors",
+    "crew",
     "counting",
     "progress",
     "storage",

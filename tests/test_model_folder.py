@@ -34,7 +34,11 @@ main()
 @pytest.fixture(scope="module", autouse=True)
 def _small():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(recipe.SHAPES, "tiny", recipe.Shape(layers=2, width=32, heads=4, window=32, rate=4e-3))
+        patch.setitem(
+            recipe.SHAPES,
+            "tiny",
+            recipe.Shape(layers=2, width=32, heads=4, window=32, rate=4e-3, tokens=1_024, pairs=16, rounds=2),
+        )
         yield
 
 

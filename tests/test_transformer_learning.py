@@ -35,7 +35,7 @@ def exam():
 
 def recipe():
     derived = TransformerRecipe.derive(20_000, 100, "tiny")
-    shape = Shape(layers=2, width=32, heads=2, window=32, rate=4e-3)
+    shape = Shape(layers=2, width=32, heads=2, window=32, rate=4e-3, tokens=1_024, pairs=16, rounds=2)
     return replace(derived, shape=shape, vocabulary=400, tokens=256, pairs=16, latents=2, latent_numbers=16)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from tolman.crew import SOLO, Crew
 from tolman.curriculum import Curriculum
 from tolman.errors import ModelError
 from tolman.judge import Exam, Pool
@@ -64,6 +65,7 @@ def adapt_transformer(
     corpus: str,
     checkpoint: Path | None,
     progress: Progress,
+    crew: Crew = SOLO,
 ) -> Adapted:
     """Learn from the documents of `exam`, beginning with `base`.
 
@@ -78,6 +80,7 @@ def adapt_transformer(
         corpus: fingerprint of the documents.
         checkpoint: folder that a killed run is resumed from.
         progress: told what goes on.
+        crew: who learns together.
 
     Raises:
         ModelError: `base` is of another architecture, or has no token for what is hidden where one is needed.
@@ -102,6 +105,7 @@ def adapt_transformer(
         checkpoint=checkpoint,
         recipe=recipe.fingerprint(corpus, base.fingerprint, seed, seconds, steps, dict(objectives)),
         progress=progress,
+        crew=crew,
     )
     with torch.no_grad():
         return Adapted(start, learner.cpu().now(precise=True), run)

@@ -37,6 +37,8 @@ class Numbers(Protocol):
     @property
     def pairs(self) -> int: ...  # noqa: D102
     @property
+    def stretch(self) -> int: ...  # noqa: D102
+    @property
     def temperature(self) -> float: ...  # noqa: D102
 
 
@@ -106,13 +108,14 @@ def _contrastive(curriculum: Curriculum, recipe: Numbers) -> Contrastive:
         prefixes=[recipe.dim // 4, recipe.dim],
         temperature=recipe.temperature,
         document_dropout=_DOCUMENT_DROPOUT,
+        longest=recipe.stretch,
     )
 
 
 OBJECTIVES: Mapping[str, Callable[[Curriculum, Numbers], Objective[Any]]] = {
     "masked": lambda curriculum, recipe: Masked(curriculum.windows(recipe)),
     "causal": lambda curriculum, recipe: Causal(curriculum.windows(recipe, extra=1)),
-    "autoencoding": lambda curriculum, recipe: Autoencoding(curriculum.sentences, recipe.tokens // 4),
+    "autoencoding": lambda curriculum, recipe: Autoencoding(curriculum.sentences, recipe.tokens // 2),
     "contrastive": _contrastive,
 }
 """What `--objectives` may name."""

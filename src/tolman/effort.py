@@ -58,20 +58,26 @@ class Effort:
 
 
 def effort_of_step(
-    model: nn.Module, objectives: Sequence[Objective[Any]], groups: Sequence[Group], *, seed: int
+    model: nn.Module,
+    objectives: Sequence[tuple[float, Objective[Any]]],
+    groups: Sequence[Group],
+    *,
+    seed: int,
+    rounds: int = 1,
 ) -> Effort | None:
-    """Of the first steps of a run with `seed`; None for a model that nobody has a formula for."""
+    """Of the first steps of a run with `seed`, each of so many rounds; None for a model that nobody has a formula
+    for."""
     make = next((ledger for kind, ledger in LEDGERS.items() if isinstance(model, kind)), None)
     if make is None:
         return None
     ledger = make(model)
     for step in range(_DRAWN):
         generator = np.random.default_rng([seed, step])
-        for objective in objectives:
+        for _, objective in objectives:
             ledger.prefixes = getattr(objective, "prefixes", ())
             objective.loss(ledger, generator)
     steps = sum(map(_optimizer_step, groups))
-    return Effort(ledger.tokens / _DRAWN, ledger.flops / _DRAWN, float(steps))
+    return Effort(ledger.tokens * rounds / _DRAWN, ledger.flops * rounds / _DRAWN, float(steps))
 
 
 def _optimizer_step(group: Group) -> int:

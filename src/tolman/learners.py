@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tolman.cost import Work
+from tolman.crew import SOLO, Crew
 from tolman.errors import ModelError
 from tolman.judge import Exam, Pool
 from tolman.models.encoder import Encoder
@@ -31,6 +32,7 @@ class Task:
         corpus: fingerprint of the documents.
         workshop: folder that a killed run is resumed from.
         progress: told what goes on.
+        crew: who learns together; a static encoder is learned by the first alone.
     """
 
     exam: Exam
@@ -42,6 +44,7 @@ class Task:
     corpus: str
     workshop: Path
     progress: Progress
+    crew: Crew = SOLO
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,10 @@ def learn_transformer(task: Task, folder: Path) -> Found:
         corpus=task.corpus,
         checkpoint=task.workshop,
         progress=task.progress,
+        crew=task.crew,
     )
+    if not task.crew.leads:
+        return Found({}, {}, [])
     save_new(folder, learned.model, learned.tokenizer, task.plan.objectives)
     return Found(
         {"transformer": asdict(recipe), "run": _without_curve(learned.run)},
@@ -153,7 +159,10 @@ def adapt(task: Task, folder: Path) -> Found:
         corpus=task.corpus,
         checkpoint=task.workshop,
         progress=task.progress,
+        crew=task.crew,
     )
+    if not task.crew.leads:
+        return Found({}, {}, [])
     task.progress.start("judging", None)
     choice, ndcg = choose_share(adapted, base, task.pool)
     save_adapted(folder, adapted.between(choice.weight), base.checkpoint, base.folder)
@@ -181,3 +190,6 @@ LEARNERS: Mapping[Learner, Callable[[Task, Path], Found]] = {
     "adapted": adapt,
 }
 """By the name that a plan calls them."""
+
+TOGETHER: tuple[Learner, ...] = ("transformer", "adapted")
+"""Those that a crew of processes learns by; the others the first process learns alone."""

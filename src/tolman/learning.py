@@ -12,6 +12,7 @@ from tolman.card import PRETRAINED, render_card
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.reading import read_corpus
 from tolman.cost import Meter, Stopwatch, parse_budget
+from tolman.crew import Crew
 from tolman.curves.curve import LearningCurve
 from tolman.curves.files import write_curves
 from tolman.errors import SourceError, TolmanError
@@ -87,9 +88,9 @@ def learn(
     """
     dials = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps, "seed": seed}
     columns = {"text": text, "title": title, "id": id, "label": label}
-    return _learn(
-        source, space_path(path), SPACE, _publish, dials=dials, columns=columns, progress=progress or Silent()
-    )
+    path, progress = space_path(path), progress or Silent()
+    space = _learn(source, path, SPACE, _publish, dials=dials, columns=columns, progress=progress)
+    return space or LatentSpace.open(path)
 
 
 def learn_model(
@@ -126,8 +127,9 @@ def learn_model(
     """
     dials = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps, "seed": seed}
     columns = {"text": text, "title": title, "id": id, "label": label}
-    progress = progress or Silent()
-    return _learn(source, space_path(path), MODEL, _publish_model, dials=dials, columns=columns, progress=progress)
+    path, progress = space_path(path), progress or Silent()
+    _learn(source, path, MODEL, _publish_model, dials=dials, columns=columns, progress=progress)
+    return path
 
 
 def _learn(
@@ -139,17 +141,37 @@ def _learn(
     dials: Mapping[str, Any],
     columns: Mapping[str, str | None],
     progress: Progress,
-) -> ResultT:
-    """What both do; `publish` puts what was made in its place."""
-    progress = Stopwatch(progress)
+) -> ResultT | None:
+    """What both do; `publish` puts what was made in its place. None where another process of a crew does that."""
+    crew = Crew.of_environment()
+    progress = Stopwatch(progress if crew.leads else Silent())
     plan, seconds, seed = _asked(dials)
     require_place(path, artifact)
-    with Meter() as meter:
+    with Meter() as meter, crew.gathered():
         base_model = load_pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
         corpus = _enough(read_corpus(source, **columns, progress=progress))
+        key = _key(corpus, plan, seconds, seed)
+        if not crew.leads:
+            crew.wait()  # the workshop is there
+            workshop = Staging(workshop_path(path), key, made_for=path).folder
+            model = base_model.encoder if base_model else None
+            Maker(
+                corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop, progress=progress, crew=crew
+            ).assist()
+            crew.wait()  # what was made is in its place
+            return None
         with folders_above(path):
             return _build(
-                corpus, path, plan, base_model, publish, seconds=seconds, seed=seed, meter=meter, progress=progress
+                corpus,
+                path,
+                plan,
+                base_model,
+                publish,
+                seconds=seconds,
+                seed=seed,
+                meter=meter,
+                progress=progress,
+                crew=crew,
             )
 
 
@@ -233,22 +255,35 @@ def _build(
     seed: int,
     meter: Meter,
     progress: Stopwatch,
+    crew: Crew,
 ) -> ResultT:
     """Make the encoder in a workshop beside its place, then publish it; both go on where a killed run stopped."""
-    key = {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
-    with Staging(path.with_name(f"{path.name}.learning"), key, made_for=path) as workshop:
+    key = _key(corpus, plan, seconds, seed)
+    with Staging(workshop_path(path), key, made_for=path) as workshop:
+        crew.wait()
         with meter.kept_in(workshop.folder / "cost.json"):
             model = pretrained.encoder if pretrained else None
             predicted = None
-            if seconds >= WORTH_PREDICTING and plan.learner != "adapted":
+            if seconds >= WORTH_PREDICTING and plan.learner != "adapted" and crew.alone:
                 asked = workshop.folder / "predicted.json"
                 predicted = _predicted(asked, corpus, plan, pretrained, seconds=seconds, seed=seed, progress=progress)
             made = Maker(
-                corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress
+                corpus, plan, model, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress, crew=crew
             ).make()
             published = publish(path, corpus, made, pretrained, meter=meter, predicted=predicted, progress=progress)
         shutil.rmtree(workshop.folder)
+    crew.wait()
     return published
+
+
+def workshop_path(path: Path) -> Path:
+    """Where the encoder of what is to be at `path` is made."""
+    return path.with_name(f"{path.name}.learning")
+
+
+def _key(corpus: Corpus, plan: Plan, seconds: float, seed: int) -> dict[str, str]:
+    """Of what is made: only work on the same is gone on with."""
+    return {"corpus": corpus.fingerprint, "plan": json.dumps(asdict(plan)), "seconds": str(seconds), "seed": str(seed)}
 
 
 def _predicted(

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ import numpy as np
 from tolman.confidence import fit_confidence
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.passages import words
+from tolman.crew import SOLO, Crew
 from tolman.judge import Exam, Pool, set_exam
-from tolman.learners import LEARNERS, Task
+from tolman.learners import LEARNERS, TOGETHER, Task
 from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats
-from tolman.plan import Plan
+from tolman.plan import Learner, Plan
 from tolman.progress import Progress
 from tolman.ranking import HybridRanking
 from tolman.space.description import SearchSettings
@@ -26,7 +28,7 @@ from tolman.space.language import guess_language
 from tolman.storage import storing
 from tolman.tuning import USUAL_BLEND, Choice, choose_blend, choose_lexical_weight, rehearse_bm25, usual_lexical_weight
 
-ENCODER = "encoder"  # folder in the workshop
+ENCODER, NOTES = "encoder", "learned.json"  # in the workshop
 MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from
 POOL = 3_000  # documents that questions are asked over
 _HOPELESS = 0.05  # nDCG@10 of the judge's questions, under which they calibrate nothing
@@ -58,9 +60,10 @@ class Maker:
         seed: int,
         workshop: Path,
         progress: Progress,
+        crew: Crew = SOLO,
     ) -> None:
         self.corpus, self.plan, self.seconds, self.seed = corpus, plan, seconds, seed
-        self.pretrained, self.workshop, self.progress = pretrained, workshop, progress
+        self.pretrained, self.workshop, self.progress, self.crew = pretrained, workshop, progress, crew
         self.curve: list[dict[str, Any]] = []
         self.work: Mapping[str, Any] | None = None
 
@@ -82,6 +85,14 @@ class Maker:
             parents = (self.pretrained.fingerprint,)
         return Made(encoder, search, recipe, quality, parents, self.curve, self.work)
 
+    def assist(self) -> None:
+        """Learn with the process that makes the encoder, and leave what came of it to that one."""
+        if self.plan.learner in TOGETHER and not (self.workshop / NOTES).exists():
+            exam = self._exam()
+            pool = exam.pool(POOL, self.seed) if len(exam) else None
+            with TemporaryDirectory() as folder:
+                LEARNERS[self._learner](self._task(exam, pool), Path(folder) / ENCODER)
+
     def _exam(self) -> Exam:
         rows = np.arange(len(self.corpus))
         if len(rows) > MOST_LEARNED_FROM:
@@ -93,21 +104,9 @@ class Maker:
 
     def _learned(self, exam: Exam, pool: Pool | None, recipe: dict[str, Any], quality: dict[str, Any]) -> Encoder:
         """What was learned; from the workshop where a killed run had finished it."""
-        assert self.plan.learner is not None
-        kept, notes = self.workshop / ENCODER, self.workshop / "learned.json"
+        kept, notes = self.workshop / ENCODER, self.workshop / NOTES
         if not notes.exists():
-            task = Task(
-                exam,
-                pool,
-                self.plan,
-                self.pretrained if self.plan.learner == "adapted" else None,
-                self.seconds,
-                self.seed,
-                self.corpus.fingerprint,
-                self.workshop,
-                self.progress,
-            )
-            found = LEARNERS[self.plan.learner](task, kept)
+            found = LEARNERS[self._learner](self._task(exam, pool), kept)
             with storing(f"can't write {notes}"):
                 notes.with_suffix(".partial").write_text(json.dumps(asdict(found)))
                 notes.with_suffix(".partial").replace(notes)
@@ -116,6 +115,25 @@ class Maker:
         quality.update(stored["quality"])
         self.curve, self.work = stored["curve"], stored["work"]
         return load_encoder(kept)
+
+    @property
+    def _learner(self) -> Learner:
+        assert self.plan.learner is not None
+        return self.plan.learner
+
+    def _task(self, exam: Exam, pool: Pool | None) -> Task:
+        return Task(
+            exam,
+            pool,
+            self.plan,
+            self.pretrained if self.plan.learner == "adapted" else None,
+            self.seconds,
+            self.seed,
+            self.corpus.fingerprint,
+            self.workshop,
+            self.progress,
+            self.crew,
+        )
 
     def _combine(
         self,

@@ -82,6 +82,7 @@ class Shape:
         layers, width, heads: of the trunk; the feed-forward net is twice as wide.
         window: tokens of a sequence, the longest it ever sees.
         rate: peak learning rate of tables and norms.
+        tokens, pairs, rounds: of a step, see `TransformerRecipe`: a round's states fit into a processor's cache.
     """
 
     layers: int
@@ -89,12 +90,15 @@ class Shape:
     heads: int
     window: int
     rate: float
+    tokens: int
+    pairs: int
+    rounds: int
 
 
 SHAPES: dict[Size, Shape] = {
-    "tiny": Shape(layers=4, width=256, heads=4, window=128, rate=4e-3),
-    "small": Shape(layers=6, width=512, heads=8, window=256, rate=2e-3),
-    "base": Shape(layers=12, width=768, heads=12, window=512, rate=1e-3),
+    "tiny": Shape(layers=4, width=256, heads=4, window=128, rate=4e-3, tokens=2_048, pairs=64, rounds=2),
+    "small": Shape(layers=6, width=512, heads=8, window=256, rate=2e-3, tokens=4_096, pairs=128, rounds=4),
+    "base": Shape(layers=12, width=768, heads=12, window=512, rate=1e-3, tokens=8_192, pairs=256, rounds=4),
 }
 _BYTES_A_TOKEN = 2_000  # of text, for each token of the vocabulary
 _VOCABULARY = 2_048, 32_768
@@ -108,13 +112,15 @@ class TransformerRecipe:
     Attributes:
         shape: see `Shape`.
         vocabulary: tokens.
-        tokens: of a batch, for each objective.
-        pairs: of a contrastive batch, at most.
+        tokens: of a round, for each objective but the contrastive.
+        pairs: of the contrastive objective in a round, at most.
+        rounds: of a step.
         rate: peak learning rate of tables and norms.
         matrix_rate: of matrices, whose steps are made orthogonal.
         decay: of matrices.
         warmup: share of the run in which the rate rises.
         temperature: of the contrastive softmax.
+        stretch: tokens of a text of a pair, at most.
         latents: vectors that a text is reconstructed from.
         latent_numbers: of all of them together.
     """
@@ -123,11 +129,13 @@ class TransformerRecipe:
     vocabulary: int
     tokens: int
     pairs: int
+    rounds: int
     rate: float
     matrix_rate: float
     decay: float = 0.01
     warmup: float = 0.05
     temperature: float = 0.08
+    stretch: int = 64
     latents: int = 16
     latent_numbers: int = _LATENT_NUMBERS
 
@@ -155,8 +163,9 @@ class TransformerRecipe:
         return cls(
             shape=shape,
             vocabulary=int(np.clip(fitting, *_VOCABULARY)),
-            tokens=4_096 if size != "base" else 16_384,
-            pairs=max(2, min(256, documents // 2)),
+            tokens=shape.tokens,
+            pairs=max(2, min(shape.pairs, documents // 2)),
+            rounds=shape.rounds,
             rate=shape.rate,
             matrix_rate=2.5 * shape.rate,
         )
@@ -188,6 +197,11 @@ class Adaptation:
     layer_decay: float = 0.9
     decay: float = 0.01
     temperature: float = 0.05
+
+    @property
+    def stretch(self) -> int:
+        """Tokens of a text of a pair, at most."""
+        return self.longest
 
     @classmethod
     def derive(cls, dim: int, longest: int) -> "Adaptation":

@@ -123,6 +123,12 @@ class TokenSequences:
         before = np.concatenate([[0], np.cumsum(kept)])
         return TokenSequences(self.ids[kept], before[self.offsets])
 
+    def cropped(self, longest: int, generator: np.random.Generator) -> "TokenSequences":
+        """Of each longer text a stretch of `longest` tokens, from anywhere in it."""
+        lengths = np.minimum(self.lengths, longest)
+        starts = self.offsets[:-1] + generator.integers(0, self.lengths - lengths + 1)
+        return self.cut(starts, lengths)
+
     @classmethod
     def join(cls, sequences: Sequence[NDArray[np.int32]]) -> "TokenSequences":
         """From one array a text."""

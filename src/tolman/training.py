@@ -3,6 +3,9 @@
 The run's place in its schedule is the larger of two shares: steps done of steps planned, and seconds spent of seconds
 allowed. So a run that ends by its steps is repeated bit for bit, one that ends by the clock anneals all the same. Every
 step draws from a generator of its own, seeded by (seed, step): a resumed run sees the batches it would have seen.
+
+A step may have several rounds: batches whose gradients are averaged. They are computed one after the other, so that no
+more of them than one is in memory, and their states in the cache; or at the same time by a crew of processes.
 """
 
 import json
@@ -22,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tolman.crew import SOLO, Crew, apart
 from tolman.effort import Effort, effort_of_step
 from tolman.errors import BudgetError
 from tolman.objectives.objective import Objective
@@ -41,6 +45,7 @@ _RETREAT = 0.5  # of the rate, after each
 _DIVERGED = 1.5  # times the largest loss of the first steps
 _FIRST_STEPS = 10
 _SHOWN_POINTS = 200  # of a curve
+_TOTAL = "total"  # no objective is called so
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,8 @@ def train(
     recipe: str,
     progress: Progress,
     quality: Callable[[], float] | None = None,
+    rounds: int = 1,
+    crew: Crew = SOLO,
 ) -> Run:
     """Train `model` in place on the weighted sum of `objectives`.
 
@@ -144,6 +151,8 @@ def train(
         recipe: fingerprint of all that determines the run; a checkpoint of another recipe is not resumed.
         progress: told objectives, losses, quality, speed and how far it is.
         quality: label-free quality of the model as it stands, shown beside the loss.
+        rounds: batches of every objective that make one step.
+        crew: who shares them.
 
     The first interrupt (Ctrl-C) ends the run after the step under way, with what was learned so far; a second one is
     raised as ever.
@@ -159,15 +168,13 @@ def train(
         progress.say("the documents are too few or too short to learn by: the start stays as it is")
         return _State().run()
     keeper = Checkpoint(checkpoint, recipe) if checkpoint else None
-    effort = effort_of_step(model, [objective for _, objective in objectives], optimizers.groups, seed=seed)
-    training = _Training(model, schedule, optimizers, keeper, progress, effort=effort)
+    batch = _Batch(model, objectives, crew, seed=seed, rounds=crew.rounds(rounds))
+    effort = effort_of_step(model, objectives, optimizers.groups, seed=seed, rounds=batch.rounds)
+    training = _Training(model, schedule, optimizers, keeper, progress, effort=effort, crew=crew)
     progress.advance(0.0, objective=" + ".join(objective.name for _, objective in objectives))
     with _interrupts() as interrupted:
-        while training.place < 1 and not interrupted.is_set():
-            generator = np.random.default_rng([seed, training.state.step])
-            losses = {objective.name: objective.loss(model, generator) for _, objective in objectives}
-            total = torch.stack([weight * losses[objective.name] for weight, objective in objectives]).sum()
-            if training.step(total, losses):
+        while training.place < 1 and not crew.agreed(interrupted.is_set()):
+            if training.step(batch):
                 training.show(quality)
                 training.save_when_due()
             elif not training.retreat():
@@ -176,6 +183,48 @@ def train(
     if interrupted.is_set():
         progress.say(f"stopped after {training.state.step} steps: what was learned so far is kept")
     return training.run(interrupted=interrupted.is_set())
+
+
+class _Losses(nn.Module):
+    """One round: the weighted sum of all losses, and each of them."""
+
+    def __init__(self, model: nn.Module, objectives: Sequence[tuple[float, Objective[Any]]]) -> None:
+        super().__init__()
+        self.model, self.objectives = model, objectives
+
+    def forward(self, generator: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        losses = {objective.name: objective.loss(self.model, generator) for _, objective in self.objectives}
+        total = torch.stack([weight * losses[objective.name] for weight, objective in self.objectives]).sum()
+        return total, {name: loss.detach() for name, loss in losses.items()}
+
+
+class _Batch:
+    """What one step learns from."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objectives: Sequence[tuple[float, Objective[Any]]],
+        crew: Crew,
+        *,
+        seed: int,
+        rounds: int,
+    ) -> None:
+        self.losses = crew.joined(_Losses(model, objectives))
+        self.crew, self.seed, self.rounds = crew, seed, rounds
+
+    def learn(self, step: int) -> tuple[float, dict[str, float]]:
+        """Gradients of the mean loss of all rounds, into the parameters; that loss, and its parts."""
+        own = self.crew.own(self.rounds)
+        sums: dict[str, float] = dict.fromkeys([_TOTAL], 0.0)
+        for number in own:
+            with apart(self.losses, last=number == own[-1]):
+                total, losses = self.losses(np.random.default_rng([self.seed, step, number]))
+                (total / len(own)).backward()
+            for name, loss in [(_TOTAL, total.detach()), *losses.items()]:
+                sums[name] = sums.get(name, 0.0) + float(loss) / len(own)
+        means = self.crew.means(sums)
+        return means.pop(_TOTAL), means
 
 
 @contextmanager
@@ -210,8 +259,9 @@ class _Training:
         progress: Progress,
         *,
         effort: Effort | None,
+        crew: Crew,
     ) -> None:
-        self.effort = effort
+        self.effort, self.crew = effort, crew
         self.model, self.schedule, self.optimizers = model, schedule, optimizers
         self.keeper, self.progress = keeper, progress
         self.state = _State()
@@ -233,19 +283,18 @@ class _Training:
         half_a_step = 0.5 * self.state.seconds / max(1, self.state.step)
         return min(1.0, self.schedule.place(self.state.step, self.state.seconds + half_a_step))
 
-    def step(self, loss: Tensor, losses: dict[str, Tensor]) -> bool:
+    def step(self, batch: _Batch) -> bool:
         """Learn from one batch; False, and nothing learned, where the loss or its gradient is out of bounds."""
-        value = float(loss.detach())
+        self.optimizers.zero_grad()
+        value, losses = batch.learn(self.state.step)
         if not math.isfinite(value) or self.state.astray:
             return False
-        self.optimizers.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
         share = self.schedule.rate(self.state.step, self.state.seconds) * _RETREAT**self.state.retreats
         if not math.isfinite(self.optimizers.step(share)):
             return False
-        elapsed = self.earlier + time.monotonic() - self.started
-        self.state.tokens = self._tokens() - self.seen_before
-        self.state.after_step(value, {name: float(part.detach()) for name, part in losses.items()}, elapsed)
+        elapsed = self.crew.agreed(self.earlier + time.monotonic() - self.started)
+        self.state.tokens = (self._tokens() - self.seen_before) * self.crew.size
+        self.state.after_step(value, losses, elapsed)
         return True
 
     def show(self, quality: Callable[[], float] | None) -> None:
@@ -272,7 +321,7 @@ class _Training:
             self.saved = time.monotonic()
 
     def save(self) -> None:
-        if self.keeper:
+        if self.keeper and self.crew.leads:
             self.keeper.save(self.model, self.optimizers, self.state)
 
     def remember(self) -> None:

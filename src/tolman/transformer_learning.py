@@ -10,6 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from tolman.crew import SOLO, Crew
 from tolman.curriculum import Curriculum
 from tolman.judge import Exam, Pool
 from tolman.models.fresh import fresh_transformer
@@ -51,6 +52,7 @@ def learn_transformer(
     corpus: str,
     checkpoint: Path | None,
     progress: Progress,
+    crew: Crew = SOLO,
 ) -> LearnedTransformer:
     """Learn from the documents of `exam`.
 
@@ -65,13 +67,14 @@ def learn_transformer(
         corpus: fingerprint of the documents.
         checkpoint: folder that a killed run is resumed from.
         progress: told what goes on.
+        crew: who learns together.
     """
     ended = time.monotonic() + seconds
     progress.start("tokenizer", None)
     tokenizer = train_text_tokenizer(exam.contents, vocabulary=recipe.vocabulary)
     frame = frame_of(tokenizer)
     curriculum = Curriculum.prepare(exam, tokenizer, frame)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = crew.device
     start = fresh_transformer(
         vocabulary=tokenizer.get_vocab_size(),
         layers=recipe.shape.layers,
@@ -93,7 +96,9 @@ def learn_transformer(
         checkpoint=checkpoint,
         recipe=recipe.fingerprint(corpus, seed, seconds, steps, dict(objectives)),
         progress=progress,
-        quality=_watch(learner, tokenizer, pool) if pool and "contrastive" in objectives else None,
+        quality=_watch(learner, tokenizer, pool) if pool and "contrastive" in objectives and crew.leads else None,
+        rounds=recipe.rounds,
+        crew=crew,
     )
     with torch.no_grad():
         return LearnedTransformer(learner.cpu().now(precise=True), tokenizer, run)
@@ -123,7 +128,7 @@ def _described(recipe: TransformerRecipe, learner: LearningTransformer, curricul
     return (
         f"recipe: {shape.layers} layers of width {shape.width}, {parameters / 1e6:.1f} million parameters; "
         f"{learner.vocabulary:,} tokens, {len(curriculum.documents.ids):,} of text in {len(curriculum.documents):,} "
-        f"documents; {recipe.tokens:,} tokens a batch, rate {recipe.rate:g}, {learner.precision}"
+        f"documents; {recipe.rounds * recipe.tokens:,} tokens a step, rate {recipe.rate:g}, {learner.precision}"
     )
 
 

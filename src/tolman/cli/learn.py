@@ -114,6 +114,7 @@ def _predict(source: str, path: Path | None, asked: dict[str, Any], *, json: boo
 def _learn(
     source: str, path: Path, asked: dict[str, Any], *, no_space: bool, tensorboard: Path | None, wandb: str | None
 ) -> None:
+    from tolman.crew import Crew
     from tolman.learning import learn as learn_space
     from tolman.learning import learn_model
     from tolman.tracking import tracked
@@ -126,6 +127,8 @@ def _learn(
             learn_model(source, path, **asked, progress=progress)
         else:
             space = learn_space(source, path, **asked, progress=progress)
+    if not Crew.of_environment().leads:  # of several processes one speaks
+        return
     if no_space:
         click.echo(path)
         click.echo(f"how it was made, and how it is used: {path / 'card.md'}", err=True)

@@ -51,6 +51,7 @@ class Contrastive:
         temperature: of the softmax over cosines.
         prefixes: dimensions at which the loss is taken; the last is D.
         query_dropout, document_dropout: share of tokens left out at random. Documents stand more than queries.
+        longest: tokens of a text; of a longer one a stretch from anywhere in it is taken. None takes all of it.
     """
 
     sources: Sequence[tuple[float, PairSource]]
@@ -58,6 +59,7 @@ class Contrastive:
     temperature: float = 0.08
     query_dropout: float = 0.0
     document_dropout: float = 0.6
+    longest: int | None = None
 
     name = "contrastive"
 
@@ -76,6 +78,8 @@ class Contrastive:
         shares = np.array([share for share, _ in sources])
         _, source = sources[generator.choice(len(shares), p=shares / shares.sum())]
         queries, documents = source.draw(generator)
+        if self.longest is not None:
+            queries, documents = (texts.cropped(self.longest, generator) for texts in (queries, documents))
         queries = queries.without(self.query_dropout, generator)
         documents = documents.without(self.document_dropout, generator)
         queries_BD, documents_BD = model([(queries, "query"), (documents, "document")])
