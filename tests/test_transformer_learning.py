@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tolman import training
+from tolman.errors import BudgetError, SourceError
 from tolman.judge import set_exam
 from tolman.models import load_encoder
 from tolman.models.bottleneck import Bottleneck
@@ -33,6 +34,9 @@ def exam():
     return set_exam(titles, texts, seed=0)
 
 
+BUDGET = {"seconds": 600, "steps": 8, "seed": 0, "corpus": "c", "checkpoint": None, "progress": Silent()}
+
+
 def recipe():
     derived = TransformerRecipe.derive(20_000, 100, "tiny")
     shape = Shape(layers=2, width=32, heads=2, window=32, rate=4e-3, tokens=1_024, pairs=16, rounds=2)
@@ -45,12 +49,7 @@ def learn(exam, objectives=ALL, *, steps=8, checkpoint=None, seed=0):
         exam.pool(60, 0),
         objectives,
         recipe(),
-        seconds=600,
-        steps=steps,
-        seed=seed,
-        corpus="c",
-        checkpoint=checkpoint,
-        progress=Silent(),
+        **(BUDGET | {"steps": steps, "seed": seed, "checkpoint": checkpoint}),
     )
 
 
@@ -178,3 +177,14 @@ def test_a_head_that_never_learned_is_not_written(exam, tmp_path):
         assert settings["architectures"] == ["ModernBertModel"]
         assert load_encoder(tmp_path / name).encode(TEXTS).shape == (len(TEXTS), 32)
     assert not (tmp_path / "placing" / "causal").exists()
+
+
+def test_too_little_text_for_an_objective_is_said_before_learning():
+    few = set_exam(["", ""], ["five small words are here", "and five more are there"], seed=0)
+    with pytest.raises(SourceError, match=r"too little text to learn masked and causal by: .* sequences have 32"):
+        learn_transformer(few, None, ALL, recipe(), **(BUDGET | {"steps": 1}))
+
+
+def test_a_budget_that_tokenising_takes_says_how_much_is_needed(exam):
+    with pytest.raises(BudgetError, match=r"went into tokenising.*--budget \d+s"):
+        learn_transformer(exam, None, ALL, recipe(), **(BUDGET | {"seconds": 0.001}))

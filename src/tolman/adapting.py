@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from tolman.crew import SOLO, Crew
-from tolman.curriculum import Curriculum
+from tolman.curriculum import Curriculum, require_time
 from tolman.errors import ModelError
 from tolman.judge import Exam, Pool
 from tolman.models.encoder import ROLES
@@ -84,6 +84,8 @@ def adapt_transformer(
 
     Raises:
         ModelError: `base` is of another architecture, or has no token for what is hidden where one is needed.
+        SourceError: too little text for an objective.
+        BudgetError: no time is left to learn.
     """
     ended = time.monotonic() + seconds
     trunk = base.checkpoint.trunk
@@ -92,13 +94,16 @@ def adapt_transformer(
     progress.start("tokens", None)
     frame = Frame(tuple(base.before), tuple(base.after), _mask(base, objectives))
     curriculum = Curriculum.prepare(exam, base.checkpoint.tokenizer, frame)
+    wanted = curriculum.objectives(objectives, recipe)
+    curriculum.require(wanted, recipe)
+    require_time(ended, seconds)
     start = _start(trunk, base, objectives, seed)
     prompts = {role: tuple(base.prompt_ids(role)) for role in ROLES}
     learner = LearningTransformer(start, frame, base.precision, longest=recipe.longest, prompts=prompts)
     learner = learner.to(base.device)
     run = train(
         learner,
-        curriculum.objectives(objectives, recipe),
+        wanted,
         Schedule.until(ended, steps),
         Optimizers(grouped(learner, recipe), clip=CLIP),
         seed=seed,

@@ -1,6 +1,8 @@
 """A corpus made ready for a transformer to learn from, by each of the four objectives."""
 
-from collections.abc import Callable, Mapping
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,6 +11,8 @@ from tokenizers import Tokenizer
 
 from tolman.corpus.pairs import heads_and_bodies
 from tolman.corpus.passages import sentences
+from tolman.counting import counted
+from tolman.errors import BudgetError, SourceError
 from tolman.judge import Exam
 from tolman.models.learning_transformer import Frame
 from tolman.objectives.autoencoding import Autoencoding
@@ -23,6 +27,7 @@ _SHORTEST_HEAD, _SHORTEST_BODY = 2, 4  # tokens
 _SENTENCE = 3, 48  # tokens, fewest and most of a text that is to be written again
 _HEADS_SHARE = 0.5
 _DOCUMENT_DROPOUT = 0.1
+_ENOUGH = 0.2  # of a budget may go into what comes before learning
 
 
 class Numbers(Protocol):
@@ -85,6 +90,20 @@ class Curriculum:
         """Those asked for, each with its weight."""
         return [(weight, OBJECTIVES[name](self, recipe)) for name, weight in weights.items()]
 
+    def require(self, objectives: Sequence[tuple[float, Objective[Any]]], recipe: Numbers) -> None:
+        """Refuse a corpus that gives one of the objectives nothing to learn by.
+
+        Raises:
+            SourceError: its text is too little.
+        """
+        lacking = [objective.name for _, objective in objectives if not objective.possible]
+        if lacking:
+            raise SourceError(
+                f"too little text to learn {' and '.join(lacking)} by: {counted(len(self.documents.ids), 'token')} in "
+                f"{counted(len(self.documents), 'document')}, sequences have {recipe.window}; expected more text, or "
+                "a smaller --size"
+            )
+
     def windows(self, recipe: Numbers, extra: int = 0) -> Windows:
         """As many as hold the tokens of a batch, each `extra` longer than the longest sequence."""
         length = recipe.window + extra
@@ -119,3 +138,22 @@ OBJECTIVES: Mapping[str, Callable[[Curriculum, Numbers], Objective[Any]]] = {
     "contrastive": _contrastive,
 }
 """What `--objectives` may name."""
+
+
+def require_time(ended: float, seconds: float) -> None:
+    """Refuse to begin learning when the budget is over.
+
+    Args:
+        ended: the moment of `time.monotonic` at which it is.
+        seconds: all of it.
+
+    Raises:
+        BudgetError: it is.
+    """
+    late = time.monotonic() - ended
+    if late >= 0:
+        needed = math.ceil((seconds + late) / _ENOUGH)
+        raise BudgetError(
+            f"the budget of {seconds:g} s went into tokenising, no time is left to learn: give more, e.g. --budget "
+            f"{needed}s"
+        )

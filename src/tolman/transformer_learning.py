@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from tolman.crew import SOLO, Crew
-from tolman.curriculum import Curriculum
+from tolman.curriculum import Curriculum, require_time
 from tolman.judge import Exam, Pool
 from tolman.models.fresh import fresh_transformer
 from tolman.models.learning_transformer import Frame, LearningTransformer, Transformer
@@ -68,12 +68,19 @@ def learn_transformer(
         checkpoint: folder that a killed run is resumed from.
         progress: told what goes on.
         crew: who learns together.
+
+    Raises:
+        SourceError: too little text for an objective.
+        BudgetError: no time is left to learn.
     """
     ended = time.monotonic() + seconds
     progress.start("tokenizer", None)
     tokenizer = train_text_tokenizer(exam.contents, vocabulary=recipe.vocabulary)
     frame = frame_of(tokenizer)
     curriculum = Curriculum.prepare(exam, tokenizer, frame)
+    wanted = curriculum.objectives(objectives, recipe)
+    curriculum.require(wanted, recipe)
+    require_time(ended, seconds)
     device = crew.device
     start = fresh_transformer(
         vocabulary=tokenizer.get_vocab_size(),
@@ -89,7 +96,7 @@ def learn_transformer(
     progress.say(_described(recipe, learner, curriculum))
     run = train(
         learner,
-        curriculum.objectives(objectives, recipe),
+        wanted,
         Schedule.until(ended, steps, warmup=recipe.warmup),
         Optimizers(grouped(learner, recipe), clip=CLIP),
         seed=seed,
