@@ -55,8 +55,13 @@ class Masked:
 def hide(
     ids_T: NDArray[np.int64], share: float, mask: int, vocabulary: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """(which tokens are guessed (T,), what stands in their places and all others (T,))."""
-    guessed_T = generator.random(len(ids_T)) < share
+    """(which tokens are guessed (T,), what stands in their places and all others (T,)).
+
+    As many are guessed every time: a product of another size makes the processor's library prepare, and keep, another
+    program for it.
+    """
+    guessed_T = np.zeros(len(ids_T), bool)
+    guessed_T[generator.permutation(len(ids_T))[: max(1, round(share * len(ids_T)))]] = True
     fate_T = generator.random(len(ids_T))
     seen_T = ids_T.copy()
     seen_T[guessed_T & (fate_T >= _REPLACED + _KEPT)] = mask
