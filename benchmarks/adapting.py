@@ -120,7 +120,7 @@ def retrieval(encoder: TransformerEncoder, chosen: RetrievalSet) -> float:
 
 def sts_pairs(data: Path) -> Iterator[tuple[str, str, float]]:
     with gzip.open(data / "stsb_multi" / "en-dev.tsv.gz", "rt", encoding="utf-8", newline="") as lines:
-        for pair in csv.DictReader(lines, delimiter="\t"):
+        for pair in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
             yield pair["sentence1"], pair["sentence2"], float(pair["score"])
 
 

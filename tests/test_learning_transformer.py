@@ -157,3 +157,17 @@ def test_too_little_text_for_a_window_is_no_objective():
     short = TokenSequences.join([np.array([5, 6], np.int32)])
     assert not Masked(Windows.of(short, FRAME, batch=4, length=WINDOW, vocabulary=V)).possible
     assert not Autoencoding(TokenSequences.join([]), tokens=100).possible
+
+
+def test_a_quarter_of_the_windows_is_of_single_sentences():
+    documents = TokenSequences.join([np.full(200, 7, np.int32)])
+    sentences = TokenSequences.join([np.full(3, 9, np.int32)] * 40)
+    drawn = Windows.of(documents, FRAME, batch=8, length=20, vocabulary=V, sentences=sentences).draw(
+        np.random.default_rng(0)
+    )
+    assert drawn.shape == (8, 20)
+    assert ((drawn == 9).sum(axis=1) > 0).tolist() == [False] * 6 + [True] * 2
+    few = TokenSequences.join([np.full(3, 9, np.int32)])
+    alone = Windows.of(documents, FRAME, batch=8, length=20, vocabulary=V, sentences=few).draw(np.random.default_rng(0))
+    assert alone.shape == (8, 20)
+    assert not (alone == 9).any()

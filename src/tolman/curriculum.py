@@ -113,6 +113,7 @@ class Curriculum:
             batch=max(1, recipe.tokens // recipe.window),
             length=length,
             vocabulary=self.vocabulary,
+            sentences=self.sentences,
         )
 
 
