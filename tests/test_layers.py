@@ -33,6 +33,7 @@ ORDER = (
     "recipe",
     "lesson",
     "scratch",
+    "student",
     "curriculum",
     "transformer_learning",
     "space.description",
@@ -55,6 +56,7 @@ ORDER = (
     "model_folder",
     "rehearsal",
     "learning",
+    "distillation",
     "language_evaluation",
     "reconstruction",
     "",  # tolman/__init__.py: the table of contents
