@@ -86,8 +86,8 @@ def distil(
         key |= {"seconds": str(seconds), "seed": str(seed)}
         with Staging(path.with_name(f"{path.name}.learning"), key, made_for=path) as workshop:
             with meter.kept_in(workshop.folder / "cost.json"):
-                made = _make(space, corpus, seconds, seed, workshop.folder, progress)
-                distilled = _publish(path, corpus, space, made, meter, progress)
+                made = _make(space, corpus, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress)
+                distilled = _publish(path, corpus, space, made, meter=meter, progress=progress)
             shutil.rmtree(workshop.folder)
     return distilled
 
@@ -138,7 +138,9 @@ class _Made:
     questions: int
 
 
-def _make(space: LatentSpace, corpus: Corpus, seconds: float, seed: int, workshop: Path, progress: Progress) -> _Made:
+def _make(
+    space: LatentSpace, corpus: Corpus, *, seconds: float, seed: int, workshop: Path, progress: Progress
+) -> _Made:
     """Exam, teacher, student, and what the judge says of both."""
     started, teacher = time.monotonic(), space.encoder
     progress.start("questions for the judge")
@@ -202,7 +204,7 @@ def show_lost(lost: Mapping[str, Any]) -> str:
 
 
 def _publish(
-    path: Path, corpus: Corpus, space: LatentSpace, made: _Made, meter: Meter, progress: Stopwatch
+    path: Path, corpus: Corpus, space: LatentSpace, made: _Made, *, meter: Meter, progress: Stopwatch
 ) -> LatentSpace:
     """The space with its cost and its card, in its place."""
 

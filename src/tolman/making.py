@@ -78,8 +78,9 @@ class Maker:
         pretrained = self.pretrained if self.plan.learner != "adapted" else None
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
         knows = self.plan.pretrained is not None
-        told = {"pretrained": knows, "seed": self.seed, "progress": self.progress}
-        search = settle(exam.natural, pool, cosines_QN, quality, **told)
+        search = settle(
+            exam.natural, pool, cosines_QN, quality, pretrained=knows, seed=self.seed, progress=self.progress
+        )
         parents = parents_of(encoder, learned, pretrained)
         if self.plan.learner == "adapted" and self.pretrained is not None:
             parents = (self.pretrained.fingerprint,)

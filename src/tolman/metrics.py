@@ -118,10 +118,10 @@ def spearman(one_N: ArrayLike, other_N: ArrayLike) -> float:
     """Rank correlation of two lists of numbers, ties in their mean rank; 0 where one of them never varies."""
     from scipy.stats import rankdata
 
-    one, other = (rankdata(values) for values in (one_N, other_N))
+    one, other = (np.asarray(rankdata(values), float) for values in (one_N, other_N))
     one, other = one - one.mean(), other - other.mean()
     spread = float(np.sqrt((one**2).sum() * (other**2).sum()))
-    return float((one * other).sum()) / spread if spread else 0.0
+    return float(one @ other) / spread if spread else 0.0
 
 
 def shared_nearest(one_QN: ArrayLike, other_QN: ArrayLike, k: int = 10) -> float:

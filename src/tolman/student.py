@@ -1,8 +1,9 @@
 """A static student of any encoder, for the words of one corpus.
 
 The table is fitted in closed form first: ridge regression from the weighted words of documents and questions to the
-teacher's vectors of them, by conjugate gradients. It is refined by imitation until the budget ends. Documents cost the
-teacher nothing: the space holds their vectors. What it must encode are short questions, titles and sentences.
+teacher's vectors of them, by conjugate gradients. It is refined by imitation, and a little by the pairs that the corpus
+gives away for free, until the budget ends. Documents cost the teacher nothing: the space holds their vectors. What it
+must encode are short questions, titles and sentences.
 
 Legend for shapes:
     N  documents     Q  questions     A  documents that the judge took questions from
@@ -11,7 +12,7 @@ Legend for shapes:
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,11 @@ from tolman.corpus.passages import sentences, words
 from tolman.encoding import encode_documents
 from tolman.errors import BudgetError
 from tolman.judge import Exam
+from tolman.lesson import Lesson, paired
 from tolman.models.encoder import Encoder, Floats, Role
 from tolman.models.lsa import term_importance
 from tolman.models.static import StaticEncoder, TermSaturation
-from tolman.models.static_trunk import StaticTrunk, term_counts
+from tolman.models.static_trunk import term_counts
 from tolman.objectives.imitation import Imitation
 from tolman.optimization import Optimizers, all_alike
 from tolman.progress import Progress
@@ -44,6 +46,7 @@ _LONGEST = 400  # characters of a question
 _FEWEST_WORDS = 2
 _PENALTY = 0.5  # of the ridge; bags have unit length
 _ITERATIONS = 30
+_OF_ITS_OWN = 0.2  # what the pairs of the corpus count beside the teacher
 _STEPS = 96
 _WARMUP_STEPS = 10
 
@@ -158,16 +161,17 @@ def learn_student(
     contents = exam.contents
     tokenizer = train_tokenizer(contents, vocabulary=sizes.vocabulary)
     documents, questions = tokenize(tokenizer, contents), tokenize(tokenizer, teaching.questions)
-    trunk = _fitted(tokenizer, documents, questions, teaching)
+    lesson = _fitted(exam, tokenizer, documents, questions, teaching)
+    trunk = lesson.trunk()
     if time.monotonic() >= ended:
         progress.say("the budget is over: the table stays as it was fitted")
         return trunk.finished(tokenizer), None
-    objective = Imitation(
+    imitation = Imitation(
         questions, documents, teaching.origins_Q, teaching.questions_QD, teaching.documents_ND, sizes.batch
     )
     run = train(
         trunk,
-        [(1.0, objective)],
+        [(1.0, imitation), (_OF_ITS_OWN, lesson.objective(lesson.recipe))],
         Schedule.until(ended, _STEPS, warmup=_WARMUP_STEPS / _STEPS),
         Optimizers(all_alike(sizes.rate)(trunk)),
         seed=seed,
@@ -179,8 +183,8 @@ def learn_student(
 
 
 def _fitted(
-    tokenizer: Tokenizer, documents: TokenSequences, questions: TokenSequences, teaching: Teaching
-) -> StaticTrunk:
+    exam: Exam, tokenizer: Tokenizer, documents: TokenSequences, questions: TokenSequences, teaching: Teaching
+) -> Lesson:
     """Where the student begins: the closed form, its rows scaled to a root-mean-square norm of 1."""
     saturation = TermSaturation(max(1.0, float(documents.lengths.mean())))
     importance_V = term_importance(term_counts(documents, tokenizer.get_vocab_size()))
@@ -189,7 +193,9 @@ def _fitted(
     ).tocsr()
     table_VD = ridge(bags_MV, np.concatenate([teaching.documents_ND, teaching.questions_QD]), _PENALTY)
     size = float(np.sqrt((table_VD**2).sum(axis=1).mean()))
-    return StaticTrunk(table_VD / max(size, 1e-12), importance_V, saturation)
+    recipe = replace(ScratchRecipe.derive(len(documents)), dim=table_VD.shape[1])
+    start_VD = table_VD / max(size, 1e-12)
+    return Lesson(recipe, tokenizer, documents, *paired(exam, tokenizer), start_VD, importance_V, saturation)
 
 
 def _bags(texts: TokenSequences, role: Role, importance_V: Floats, saturation: TermSaturation) -> sparse.csr_matrix:
