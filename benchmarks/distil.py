@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from encoding import STATIC_REPEATS, seconds
 from quality import MINILM, Ground, mean_ndcg
 from remembering import RememberingMiniLM
@@ -45,7 +46,8 @@ def dense(space: LatentSpace, s: RetrievalSet) -> float:
     row = {name: place for place, name in enumerate(space.table(["id"])["id"].to_pylist())}
     merged = space.table(["id", "duplicate_ids"]).to_pylist()
     row |= {name: row[each["id"]] for each in merged for name in each["duplicate_ids"] or ()}
-    vectors_ND = space.vectors()[[row[s.ids[i]] for i in s.pool]]
+    places = [row.get(s.ids[i], -1) for i in s.pool]  # a document without text is in no space
+    vectors_ND = np.concatenate([space.vectors(), np.zeros((1, space.dim), np.float32)])[places]
     return mean_ndcg(space.encoder.encode(s.queries, "query") @ vectors_ND.T, s)
 
 

@@ -37,7 +37,7 @@ from tolman.space.description import SearchSettings, SpaceDescription, space_pat
 from tolman.space.space import LatentSpace
 from tolman.space.staging import Staging, require_place
 from tolman.storage import folders_above, storing
-from tolman.student import learn_student, teach
+from tolman.student import Teaching, learn_student, teach
 from tolman.training import Run
 
 _RESERVE = 0.1  # of the budget, for judging
@@ -147,7 +147,6 @@ def _make(
     rows = rows_to_learn_from(len(corpus), seed, progress)
     chosen = corpus.table.select(["title", "text"]).take(rows)
     exam = set_exam(chosen["title"].to_pylist(), chosen["text"].to_pylist(), seed=seed)
-    pool = exam.pool(POOL, seed) if len(exam) else None
     kept = workshop / "taught.npz"
     vectors_ND = np.asarray(space.vectors()[rows], np.float32)
     teaching = teach(
@@ -164,6 +163,21 @@ def _make(
         progress=progress,
     )
     progress.start("judging")
+    return _judged(exam, teacher, teaching, encoder, run, seed=seed, progress=progress)
+
+
+def _judged(
+    exam: Exam,
+    teacher: Encoder,
+    teaching: Teaching,
+    encoder: StaticEncoder,
+    run: Run | None,
+    *,
+    seed: int,
+    progress: Progress,
+) -> _Made:
+    """What the judge says of teacher and student."""
+    pool = exam.pool(POOL, seed) if len(exam) else None
     quality: dict[str, Any] = {}
     student_QN = _cosines(encoder, pool, encode_documents(encoder, pool.contents).vectors_ND) if pool else None
     search = settle(exam.natural, pool, student_QN, quality, pretrained=False, seed=seed, progress=progress)

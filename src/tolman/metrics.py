@@ -121,11 +121,11 @@ def spearman(one_N: ArrayLike, other_N: ArrayLike) -> float:
     one, other = (np.asarray(rankdata(values), float) for values in (one_N, other_N))
     one, other = one - one.mean(), other - other.mean()
     spread = float(np.sqrt((one**2).sum() * (other**2).sum()))
-    return float(one @ other) / spread if spread else 0.0
+    return float(np.dot(one, other)) / spread if spread else 0.0
 
 
 def shared_nearest(one_QN: ArrayLike, other_QN: ArrayLike, k: int = 10) -> float:
     """Mean share of the `k` best of each row that both agree on."""
     one, other = (np.argsort(-np.asarray(scores), axis=1, kind="stable")[:, :k] for scores in (one_QN, other_QN))
     shared = [len(np.intersect1d(first, second)) for first, second in zip(one, other, strict=True)]
-    return float(np.mean(shared)) / one.shape[1]
+    return float(np.mean(shared) / one.shape[1])
