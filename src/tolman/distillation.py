@@ -25,7 +25,7 @@ from tolman.curves.curve import LearningCurve
 from tolman.curves.files import write_curves
 from tolman.encoding import encode_documents
 from tolman.errors import SourceError, SpaceError, TolmanError
-from tolman.judge import Pool, set_exam
+from tolman.judge import Exam, Pool, set_exam
 from tolman.learners import work_of
 from tolman.learning import CARD, require_seed
 from tolman.making import POOL, rows_to_learn_from, settle
