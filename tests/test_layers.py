@@ -34,6 +34,7 @@ ORDER = (
     "recipe",
     "lesson",
     "scratch",
+    "student",
     "curriculum",
     "transformer_learning",
     "space.description",
@@ -56,6 +57,7 @@ ORDER = (
     "model_folder",
     "rehearsal",
     "learning",
+    "distillation",
     "language_evaluation",
     "reconstruction",
     "",  # tolman/__init__.py: the table of contents

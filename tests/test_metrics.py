@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from tolman.metrics import (
     auroc,
@@ -11,6 +12,8 @@ from tolman.metrics import (
     recall,
     reciprocal_rank,
     share_interval,
+    shared_nearest,
+    spearman,
 )
 
 
@@ -92,3 +95,16 @@ def test_share_interval_is_wilsons() -> None:
     assert share_interval(50, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     assert share_interval(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
     assert share_interval(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+
+
+def test_spearman_is_that_of_ranks():
+    assert spearman([1, 2, 3, 4], [1, 4, 9, 16]) == pytest.approx(1)
+    assert spearman([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+    assert spearman([1, 1, 2, 3], [1, 2, 2, 3]) == pytest.approx(scipy.stats.spearmanr([1, 1, 2, 3], [1, 2, 2, 3])[0])
+    assert spearman([1, 1, 1], [1, 2, 3]) == 0
+
+
+def test_shared_nearest_counts_what_both_rank_first():
+    one, other = np.array([[3, 2, 1, 0], [3, 2, 1, 0]]), np.array([[3, 2, 1, 0], [0, 1, 2, 3]])
+    assert shared_nearest(one, other, k=2) == 0.5
+    assert shared_nearest(one, other) == 1

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tolman.corpus.document import Document
     from tolman.corpus.reading import read_corpus
     from tolman.cost import Cost, Meter
+    from tolman.distillation import distil
     from tolman.encoding import encode_documents, encode_file
     from tolman.evaluation import Evaluation, evaluate
     from tolman.language_evaluation import PairEvaluation, TextEvaluation, evaluate_pairs, evaluate_text
@@ -52,6 +53,7 @@ _HOMES = {
     "ReconstructionEvaluation": "reconstruction",
     "SearchResult": "search",
     "TextEvaluation": "language_evaluation",
+    "distil": "distillation",
     "encode_documents": "encoding",
     "encode_file": "encoding",
     "evaluate": "evaluation",
@@ -93,6 +95,7 @@ __all__ = [
     "TextEvaluation",
     "TolmanError",
     "__version__",
+    "distil",
     "encode_documents",
     "encode_file",
     "evaluate",

@@ -14,6 +14,7 @@ LOADING = {
     "transformer": "SentenceTransformer({folder!r})",
 }
 TRIALS = "trials"  # in the recipe: what was tried, one entry a recipe
+DISTILLATION = "distillation"  # in the recipe: what a distilled encoder lost
 PRETRAINED = "pretrained"  # in the recipe: the model that others made
 RECIPE = {
     "plan: learner": "learned from nothing",
@@ -28,8 +29,16 @@ MEASURES = {
     "start": "the learned encoder at its start (LSA)",
     "learned": "the learned encoder at its end",
     "pretrained": "the pretrained encoder alone",
+    "teacher": "the encoder that it was distilled from",
     "dense": "the encoder of this space (meaning alone)",
     "hybrid": "both, weighted as in this space",
+}
+LOST = {
+    "teacher_ndcg": "nDCG@10 of the teacher",
+    "student_ndcg": "nDCG@10 of this encoder",
+    "kept": "share kept",
+    "spearman": "Spearman of the similarities of questions and documents",
+    "shared_nearest": "share of the ten nearest documents of a question that both agree on",
 }
 LIMITS = {
     "static": (
@@ -60,6 +69,7 @@ def render_card(name: str, description: SpaceDescription, drawn: Sequence[str] =
         _encoder(description),
         _curves(drawn),
         _trials(description),
+        _distillation(description),
         _quality(description),
         _search(description),
         _cost(description),
@@ -133,7 +143,9 @@ def _encoder(description: SpaceDescription) -> str:
         "fingerprint": f"`{encoder.fingerprint[:16]}`",
         "made from": _made_from(description),
     }
-    recipe = {name: value for name, value in description.recipe.items() if name not in (PRETRAINED, TRIALS)}
+    recipe = {
+        name: value for name, value in description.recipe.items() if name not in (PRETRAINED, TRIALS, DISTILLATION)
+    }
     return _section("Encoder", _table(facts | {RECIPE.get(name, name): value for name, value in flat(recipe)}))
 
 
@@ -158,12 +170,27 @@ def _trials(description: SpaceDescription) -> str:
     return _section("Recipes that were tried", head + "\n".join(rows))
 
 
+def _distillation(description: SpaceDescription) -> str:
+    """What a distilled encoder lost against its teacher."""
+    lost = description.recipe.get(DISTILLATION)
+    if lost is None:
+        return ""
+    if not lost:
+        return _section("What distilling lost", "Not measured: the documents gave no questions to measure with.")
+    rows = {LOST.get(name, name): value for name, value in lost.items()}
+    told = "The teacher and this encoder were asked the same questions, which this one had not learned from.\n\n"
+    return _section("What distilling lost", told + _table(rows))
+
+
 def _made_from(description: SpaceDescription) -> str:
     model, plan = (description.recipe.get(name) or {} for name in (PRETRAINED, "plan"))
     if not description.parents:
         return "nothing but the corpus" if plan.get("learner") or plan.get("scratch") else "not recorded"
     named = {model.get("fingerprint"): f"{model.get('name')} (licence: {model.get('licence') or 'not stated'})"}
     learned = "an encoder learned from the corpus" if model else "an encoder"
+    if DISTILLATION in description.recipe:
+        learned = f"distilled from the {description.recipe['teacher']['family']} encoder"
+        named = {parent: f"distilled from {name}" for parent, name in named.items()}
     return " and ".join(f"{named.get(parent, learned)} `{parent[:16]}`" for parent in description.parents)
 
 

@@ -219,7 +219,7 @@ def predict_cost(
 
 def _asked(dials: Mapping[str, Any]) -> tuple[Plan, float, int]:
     """(plan, seconds, seed), or an error that says which dial can't be."""
-    seconds, seed = parse_budget(dials["budget"]), _seed(dials["seed"])
+    seconds, seed = parse_budget(dials["budget"]), require_seed(dials["seed"])
     plan = Plan.parse(str(dials["base"]), dials["objectives"], dials["size"], dials["steps"])
     refuse_as_model(plan.pretrained)
     return plan, seconds, seed
@@ -233,8 +233,12 @@ def _enough(corpus: Corpus) -> Corpus:
     return corpus
 
 
-def _seed(seed: int) -> int:
-    """`seed` as a number that every generator takes."""
+def require_seed(seed: int) -> int:
+    """`seed` as a number that every generator takes.
+
+    Raises:
+        TolmanError: it is none.
+    """
     try:
         number = index(seed)
     except TypeError:

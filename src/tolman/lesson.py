@@ -52,20 +52,9 @@ class Lesson:
         table_VD, importance_V = latent_semantic_table(
             documents, tokenizer.get_vocab_size(), recipe.dim, saturation, seed=seed
         )
-        heads, bodies, kind = heads_and_bodies(exam.titles, exam.texts)
-        head_tokens, body_tokens = tokenize(tokenizer, heads), tokenize(tokenizer, bodies)
-        fit = np.flatnonzero((head_tokens.lengths >= _SHORTEST_HEAD) & (body_tokens.lengths >= _SHORTEST_BODY))
-        return cls(
-            replace(recipe, dim=table_VD.shape[1]),
-            tokenizer,
-            documents,
-            head_tokens.only(fit),
-            body_tokens.only(fit),
-            kind,
-            table_VD,
-            importance_V,
-            saturation,
-        )
+        recipe = replace(recipe, dim=table_VD.shape[1])
+        pairs = paired(exam, tokenizer)
+        return cls(recipe, tokenizer, documents, *pairs, table_VD, importance_V, saturation)
 
     @property
     def paired(self) -> bool:
@@ -107,6 +96,14 @@ class Lesson:
             query_dropout=recipe.query_dropout,
             document_dropout=recipe.document_dropout,
         )
+
+
+def paired(exam: Exam, tokenizer: Tokenizer) -> tuple[TokenSequences, TokenSequences, str]:
+    """(heads, bodies, what they are) of the pairs that are long enough."""
+    heads, bodies, kind = heads_and_bodies(exam.titles, exam.texts)
+    head_tokens, body_tokens = tokenize(tokenizer, heads), tokenize(tokenizer, bodies)
+    fit = np.flatnonzero((head_tokens.lengths >= _SHORTEST_HEAD) & (body_tokens.lengths >= _SHORTEST_BODY))
+    return head_tokens.only(fit), body_tokens.only(fit), kind
 
 
 def _prefixes(dim: int) -> Sequence[int]:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tolman.confidence import fit_confidence
 from tolman.corpus.corpus import Corpus
@@ -79,7 +80,10 @@ class Maker:
         learned = self._learned(exam, pool, recipe, quality) if self.plan.learner else None
         pretrained = self.pretrained if self.plan.learner != "adapted" else None
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
-        search = self._settle(exam.natural, pool, cosines_QN, quality)
+        knows = self.plan.pretrained is not None
+        search = settle(
+            exam.natural, pool, cosines_QN, quality, pretrained=knows, seed=self.seed, progress=self.progress
+        )
         parents = parents_of(encoder, learned, pretrained)
         if self.plan.learner == "adapted" and self.pretrained is not None:
             parents = (self.pretrained.fingerprint,)
@@ -94,11 +98,7 @@ class Maker:
                 LEARNERS[self._learner](self._task(exam, pool), Path(folder) / ENCODER)
 
     def _exam(self) -> Exam:
-        rows = np.arange(len(self.corpus))
-        if len(rows) > MOST_LEARNED_FROM:
-            drawn = np.random.default_rng([self.seed, 3]).choice(rows, MOST_LEARNED_FROM, replace=False)
-            rows = np.sort(drawn)
-            self.progress.say(f"learning from {MOST_LEARNED_FROM:,} of {len(self.corpus):,} documents")
+        rows = rows_to_learn_from(len(self.corpus), self.seed, self.progress)
         chosen = self.corpus.table.select(["title", "text"]).take(rows)
         return set_exam(chosen["title"].to_pylist(), chosen["text"].to_pylist(), seed=self.seed)
 
@@ -165,42 +165,58 @@ class Maker:
             (base_QN + weight * learned_QN) / (1 + weight), np.float32
         )
 
-    def _settle(
-        self, natural: bool, pool: Pool | None, cosines_QN: Floats | None, quality: dict[str, Any]
-    ) -> SearchSettings:
-        """Weight of BM25 and confidence."""
-        pretrained = self.plan.pretrained is not None
-        if pool is None or cosines_QN is None:
-            return SearchSettings(lexical_weight=usual_lexical_weight(natural=natural, pretrained=pretrained))
-        lexical_QN, passed_over = rehearse_bm25(pool, guess_language(pool.contents[:200]))
-        choice = choose_lexical_weight(pool, cosines_QN, lexical_QN, pretrained=pretrained)
-        words_Q = np.array([len(words(question)) for question in pool.questions])
-        confidence = fit_confidence(
-            cosines_QN,
-            lexical_QN,
-            pool.answers,
-            words_Q,
-            heads=pool.heads,
-            seed=self.seed,
-            passed_over=passed_over,
-            short=not pool.natural,
-        )
-        quality |= {
-            "questions": len(pool.questions),
-            "documents": len(pool.contents),
-            "bm25": pool.ndcg(lexical_QN),
-            "dense": pool.ndcg(cosines_QN),
-            "hybrid": pool.ndcg(HybridRanking(choice.weight).score_all(cosines_QN, lexical_QN)),
-            "confidence_calibration_error": confidence.calibration_error,
-        }
-        self.progress.say(
-            f"on {len(pool.questions)} held-out questions, nDCG@10: dense {quality['dense']:.3f}, "
-            f"BM25 {quality['bm25']:.3f}, hybrid {quality['hybrid']:.3f} (weight {choice.weight:g})"
-        )
-        if max(quality["dense"], quality["bm25"], quality["hybrid"]) < _HOPELESS:
-            self.progress.say("next to none of these questions could be answered: hits have no confidence")
-            return SearchSettings(lexical_weight=choice.weight)
-        return SearchSettings(lexical_weight=choice.weight, confidence=confidence.to_json())
+
+def settle(
+    natural: bool,
+    pool: Pool | None,
+    cosines_QN: Floats | None,
+    quality: dict[str, Any],
+    *,
+    pretrained: bool,
+    seed: int,
+    progress: Progress,
+) -> SearchSettings:
+    """Weight of BM25 and confidence, judged on `pool`; what was measured is added to `quality`."""
+    if pool is None or cosines_QN is None:
+        return SearchSettings(lexical_weight=usual_lexical_weight(natural=natural, pretrained=pretrained))
+    lexical_QN, passed_over = rehearse_bm25(pool, guess_language(pool.contents[:200]))
+    choice = choose_lexical_weight(pool, cosines_QN, lexical_QN, pretrained=pretrained)
+    words_Q = np.array([len(words(question)) for question in pool.questions])
+    confidence = fit_confidence(
+        cosines_QN,
+        lexical_QN,
+        pool.answers,
+        words_Q,
+        heads=pool.heads,
+        seed=seed,
+        passed_over=passed_over,
+        short=not pool.natural,
+    )
+    quality |= {
+        "questions": len(pool.questions),
+        "documents": len(pool.contents),
+        "bm25": pool.ndcg(lexical_QN),
+        "dense": pool.ndcg(cosines_QN),
+        "hybrid": pool.ndcg(HybridRanking(choice.weight).score_all(cosines_QN, lexical_QN)),
+        "confidence_calibration_error": confidence.calibration_error,
+    }
+    progress.say(
+        f"on {len(pool.questions)} held-out questions, nDCG@10: dense {quality['dense']:.3f}, "
+        f"BM25 {quality['bm25']:.3f}, hybrid {quality['hybrid']:.3f} (weight {choice.weight:g})"
+    )
+    if max(quality["dense"], quality["bm25"], quality["hybrid"]) < _HOPELESS:
+        progress.say("next to none of these questions could be answered: hits have no confidence")
+        return SearchSettings(lexical_weight=choice.weight)
+    return SearchSettings(lexical_weight=choice.weight, confidence=confidence.to_json())
+
+
+def rows_to_learn_from(documents: int, seed: int, progress: Progress) -> NDArray[np.int64]:
+    """All, or so many drawn at random as a learner can take."""
+    rows = np.arange(documents)
+    if documents <= MOST_LEARNED_FROM:
+        return rows
+    progress.say(f"learning from {MOST_LEARNED_FROM:,} of {documents:,} documents")
+    return np.sort(np.random.default_rng([seed, 3]).choice(rows, MOST_LEARNED_FROM, replace=False))
 
 
 def parents_of(encoder: Encoder, learned: Encoder | None, pretrained: Encoder | None) -> tuple[str, ...]:

@@ -112,3 +112,20 @@ def share_interval(right: int, count: int) -> tuple[float, float]:
 
 def _discounted(gains: Sequence[float]) -> float:
     return float(sum(gain / np.log2(rank + 1) for rank, gain in enumerate(gains, start=1)))
+
+
+def spearman(one_N: ArrayLike, other_N: ArrayLike) -> float:
+    """Rank correlation of two lists of numbers, ties in their mean rank; 0 where one of them never varies."""
+    from scipy.stats import rankdata
+
+    one, other = (np.asarray(rankdata(values), float) for values in (one_N, other_N))
+    one, other = one - one.mean(), other - other.mean()
+    spread = float(np.sqrt((one**2).sum() * (other**2).sum()))
+    return float(np.dot(one, other)) / spread if spread else 0.0
+
+
+def shared_nearest(one_QN: ArrayLike, other_QN: ArrayLike, k: int = 10) -> float:
+    """Mean share of the `k` best of each row that both agree on."""
+    one, other = (np.argsort(-np.asarray(scores), axis=1, kind="stable")[:, :k] for scores in (one_QN, other_QN))
+    shared = [len(np.intersect1d(first, second)) for first, second in zip(one, other, strict=True)]
+    return float(np.mean(shared) / one.shape[1])

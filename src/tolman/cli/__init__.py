@@ -9,6 +9,7 @@ import click
 
 from tolman import __version__
 from tolman.cli.cold_start import import_arrow_without_pandas
+from tolman.cli.distil import distil
 from tolman.cli.encode import encode
 from tolman.cli.evaluate import evaluate
 from tolman.cli.exits import Verbs, debugging, quieten_libraries, report_bug
@@ -35,7 +36,7 @@ def app() -> None:
     """
 
 
-for verb in (learn, add, remove, search, encode, evaluate, info, models):
+for verb in (learn, distil, add, remove, search, encode, evaluate, info, models):
     app.add_command(verb)
 
 
