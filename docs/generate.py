@@ -16,7 +16,7 @@ import tolman
 from tolman.cli import app
 
 DOCS = Path(__file__).parent
-VERBS = ("learn", "add", "remove", "search", "encode", "evaluate", "info", "models list", "models pull")
+VERBS = ("learn", "tune", "add", "remove", "search", "encode", "evaluate", "info", "models list", "models pull")
 NOTE = "<!-- Written by docs/generate.py; change the code, then run `make docs`. -->\n"
 
 

@@ -31,6 +31,8 @@ ORDER = (
     "judge",
     "confidence",
     "recipe",
+    "recipe_file",
+    "halving",
     "lesson",
     "scratch",
     "curriculum",
@@ -55,6 +57,7 @@ ORDER = (
     "model_folder",
     "rehearsal",
     "learning",
+    "recipe_choice",
     "language_evaluation",
     "reconstruction",
     "",  # tolman/__init__.py: the table of contents

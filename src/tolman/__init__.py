@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tolman.models import load_encoder
     from tolman.models.encoder import Encoder
     from tolman.prediction import Prediction
+    from tolman.recipe_choice import Tuning, tune
     from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
     from tolman.space.space import LatentSpace, open_space
@@ -52,6 +53,7 @@ _HOMES = {
     "ReconstructionEvaluation": "reconstruction",
     "SearchResult": "search",
     "TextEvaluation": "language_evaluation",
+    "Tuning": "recipe_choice",
     "encode_documents": "encoding",
     "encode_file": "encoding",
     "evaluate": "evaluation",
@@ -65,6 +67,7 @@ _HOMES = {
     "predict_cost": "learning",
     "read_corpus": "corpus.reading",
     "tracked": "tracking",
+    "tune": "recipe_choice",
 }
 
 __all__ = [
@@ -92,6 +95,7 @@ __all__ = [
     "StorageError",
     "TextEvaluation",
     "TolmanError",
+    "Tuning",
     "__version__",
     "encode_documents",
     "encode_file",
@@ -106,6 +110,7 @@ __all__ = [
     "predict_cost",
     "read_corpus",
     "tracked",
+    "tune",
 ]
 
 
