@@ -1,5 +1,6 @@
 import json
 from dataclasses import asdict, fields, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def test_rungs_fit_and_more_time_buys_more(affordable):
     built = rungs(96, affordable)
     assert sum(rung.candidates * rung.steps for rung in built) <= affordable
     assert bool(built) == (affordable >= 96)
-    for lower, upper in zip(built, built[1:], strict=False):
+    for lower, upper in pairwise(built):
         assert upper.steps == 3 * lower.steps
         assert upper.candidates == max(1, lower.candidates // 3)
 

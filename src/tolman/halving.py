@@ -1,8 +1,8 @@
 """Successive halving over recipes of a static encoder (Jamieson and Talwalkar 2016, arXiv:1502.07943).
 
-Many candidates are trained briefly, the best third of them three times as long, and so on while there is time. Where we
-differ: what goes up a rung is trained anew, not on. Its learning rate is annealed to its own end, so every trial is what
-its recipe alone would give, and the steps that it was trained for are one of the numbers that are chosen.
+Many candidates are trained briefly, the best third of them three times as long, and so on while there is time. Where
+we differ: what goes up a rung is trained anew, not on. Its learning rate is annealed to its own end, so every trial is
+what its recipe alone would give, and the steps that it was trained for are one of the numbers that are chosen.
 
 Legend for shapes:
     A  documents that the judge asked for

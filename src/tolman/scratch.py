@@ -172,6 +172,7 @@ class _RecipeSearch:
     progress: Progress
     watch: Callable[[Trial], None] | None = None
     judging: float = 0.0
+    first: StaticEncoder | None = None
 
     @cached_property
     def watcher(self) -> "_Watcher | None":
@@ -215,7 +216,8 @@ class _RecipeSearch:
         if self.pool is None:
             return Trial(encoder, recipe, run, None, None)
         before = time.monotonic()
-        cosines_QN = self.pool.cosines(encoder)
+        self.first = self.first or encoder
+        cosines_QN = self.pool.cosines(encoder.sharing_words(self.first))
         trial = Trial(encoder, recipe, run, self.pool.grade_scores(cosines_QN), self.pool.ndcg(cosines_QN))
         if run:
             self.judging += time.monotonic() - before
