@@ -5,7 +5,8 @@
 Every trial of `tune` is also scored by true nDCG@10 (%), which `tune` never sees; `regret` is the best of them less the
 chosen one, `usual regret` the same for the recipe that `learn` takes by default. newsgroups20 and reuters are cut to
 the documents that are ranked. `judging share` is the judge's time over the budget. `untitled` has no titles, `short`
-nothing but the first sentence of each document. Scoring the truth takes from the budget, so `tune` makes more trials than are made here.
+nothing but the first sentence of each document. Scoring the truth takes from
+the budget: `tune` alone makes more trials.
 """
 
 import argparse
