@@ -16,7 +16,10 @@ import tolman
 from tolman.cli import app
 
 DOCS = Path(__file__).parent
-VERBS = ("learn", "distil", "add", "remove", "search", "encode", "evaluate", "info", "models list", "models pull")
+VERBS = (
+    *("learn", "tune", "distil", "add", "remove", "search", "encode", "evaluate", "info"),
+    *("models list", "models pull"),
+)
 NOTE = "<!-- Written by docs/generate.py; change the code, then run `make docs`. -->\n"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import Cli
 
-VERBS = ("learn", "add", "remove", "search", "encode", "evaluate", "info", "models list", "models pull")
+VERBS = ("learn", "tune", "add", "remove", "search", "encode", "evaluate", "info", "models list", "models pull")
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -32,6 +32,8 @@ ORDER = (
     "judge",
     "confidence",
     "recipe",
+    "recipe_file",
+    "halving",
     "lesson",
     "scratch",
     "student",
@@ -58,6 +60,7 @@ ORDER = (
     "rehearsal",
     "learning",
     "distillation",
+    "recipe_choice",
     "language_evaluation",
     "reconstruction",
     "",  # tolman/__init__.py: the table of contents

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tolman.models import load_encoder
     from tolman.models.encoder import Encoder
     from tolman.prediction import Prediction
+    from tolman.recipe_choice import Tuning, tune
     from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
     from tolman.space.space import LatentSpace, open_space
@@ -54,6 +55,7 @@ _HOMES = {
     "SearchResult": "search",
     "TextEvaluation": "language_evaluation",
     "distil": "distillation",
+    "Tuning": "recipe_choice",
     "encode_documents": "encoding",
     "encode_file": "encoding",
     "evaluate": "evaluation",
@@ -67,6 +69,7 @@ _HOMES = {
     "predict_cost": "learning",
     "read_corpus": "corpus.reading",
     "tracked": "tracking",
+    "tune": "recipe_choice",
 }
 
 __all__ = [
@@ -94,6 +97,7 @@ __all__ = [
     "StorageError",
     "TextEvaluation",
     "TolmanError",
+    "Tuning",
     "__version__",
     "distil",
     "encode_documents",
@@ -109,6 +113,7 @@ __all__ = [
     "predict_cost",
     "read_corpus",
     "tracked",
+    "tune",
 ]
 
 

@@ -1,7 +1,7 @@
 """What can be learned: each learner takes an exam and a budget, and leaves an encoder in a folder."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from tolman.plan import Learner, Plan
 from tolman.progress import Progress
 
 if TYPE_CHECKING:
-    from tolman.scratch import Learned
+    from tolman.recipe import ScratchRecipe
+    from tolman.scratch import Learned, Search
     from tolman.training import Run
 
 
@@ -66,8 +67,10 @@ class Found:
 
 def learn_static(task: Task, folder: Path) -> Found:
     """A static encoder; the best of several recipes, and of its LSA start."""
-    from tolman.recipe import ScratchRecipe
     from tolman.scratch import learn_scratch
+
+    task.progress.say(why_static(task))
+    recipe, search = static_recipe(task)
 
     learned = learn_scratch(
         task.exam,
@@ -77,19 +80,42 @@ def learn_static(task: Task, folder: Path) -> Found:
         corpus=task.corpus,
         checkpoint=task.workshop,
         progress=task.progress,
-        recipe=ScratchRecipe.derive(len(task.exam.texts), task.plan.size),
+        recipe=recipe,
         contrastive=bool(task.plan.objectives),
+        search=search,
     )
     best = learned.best
+    assert best.encoder is not None
     best.encoder.save(folder)
-    recipe = {
+    told = {
         "scratch": asdict(best.recipe),
         "run": _without_curve(best.run),
         "chosen": "start" if best is learned.start else "learned",
         "trials": [trial.summary() for trial in learned.trials],
+        "judging_seconds": learned.judging,
     }
+    if learned.choice:
+        told["certainty"] = learned.choice
     work = sum((work_of(trial.run) for trial in learned.trials), Work())
-    return Found(recipe, learned.quality, _static_curve(learned), work)
+    return Found(told, learned.quality, _static_curve(learned), work)
+
+
+def static_recipe(task: Task) -> "tuple[ScratchRecipe, Search]":
+    """The recipe to begin with, and how others are tried."""
+    from tolman.recipe import ScratchRecipe
+
+    asked, documents = task.plan.recipe, len(task.exam.texts)
+    if isinstance(asked, ScratchRecipe):
+        return replace(asked, batch=max(2, min(asked.batch, documents // 2))), "none"
+    return ScratchRecipe.derive(documents, task.plan.size), "halving" if asked == "auto" else "neighbours"
+
+
+def why_static(task: Task) -> str:
+    """Which learner a base from nothing takes, and why: the static one at every budget measured so far."""
+    return (
+        f"learning a static encoder: it searched better than a transformer from nothing at every budget measured "
+        f"so far ({len(task.exam.texts):,} documents, {task.seconds:g} s); --base transformer takes the other"
+    )
 
 
 def _static_curve(learned: "Learned") -> list[dict[str, Any]]:

@@ -48,6 +48,7 @@ def learn(
     size: "Size | None" = None,
     budget: str | float = "60s",
     steps: int | None = None,
+    recipe: "str | Path" = "usual",
     seed: int = 0,
     text: str | None = None,
     title: str | None = None,
@@ -71,6 +72,8 @@ def learn(
             but are not cut short, so on a large corpus a small budget is overrun. Reading before it and building
             after it are not in it.
         steps: of a transformer, at most; a run that these end, and not the budget, is repeated bit for bit.
+        recipe: of a static encoder from scratch: "usual", "auto" (chosen without labels, see `tune`), or the file of
+            one that `tune` chose.
         seed: of every draw.
         text, title, id, label: columns of the source; guessed when None.
         progress: who watches; nobody when None.
@@ -82,11 +85,12 @@ def learn(
         SourceError: nothing to learn from.
         BudgetError: a budget that can't be read.
         ModelError: the base can't be had.
-        TolmanError: objectives that the base can't learn by, no such size, or no such seed.
+        TolmanError: objectives that the base can't learn by, no such size, recipe or seed.
         SpaceError: something other than a space is at `path`.
         StorageError: the disk refused.
     """
-    dials = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps, "seed": seed}
+    dials: dict[str, Any] = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps}
+    dials |= {"recipe": recipe, "seed": seed}
     columns = {"text": text, "title": title, "id": id, "label": label}
     path, progress = space_path(path), progress or Silent()
     space = _learn(source, path, SPACE, _publish, dials=dials, columns=columns, progress=progress)
@@ -102,6 +106,7 @@ def learn_model(
     size: "Size | None" = None,
     budget: str | float = "60s",
     steps: int | None = None,
+    recipe: "str | Path" = "usual",
     seed: int = 0,
     text: str | None = None,
     title: str | None = None,
@@ -115,7 +120,7 @@ def learn_model(
     programs load it; `load_encoder` and `evaluate_text` do.
 
     Args:
-        source, base, objectives, size, budget, steps, seed, text, title, id, label, progress: see `learn`.
+        source, base, objectives, size, budget, steps, recipe, seed, text, title, id, label, progress: see `learn`.
         path: of the model; one that was learned is replaced when the new one is whole.
 
     Returns:
@@ -125,7 +130,8 @@ def learn_model(
         SourceError, BudgetError, ModelError, TolmanError, StorageError: see `learn`.
         SpaceError: something other than a learned model is at `path`.
     """
-    dials = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps, "seed": seed}
+    dials: dict[str, Any] = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps}
+    dials |= {"recipe": recipe, "seed": seed}
     columns = {"text": text, "title": title, "id": id, "label": label}
     path, progress = space_path(path), progress or Silent()
     _learn(source, path, MODEL, _publish_model, dials=dials, columns=columns, progress=progress)
@@ -184,6 +190,7 @@ def predict_cost(
     size: "Size | None" = None,
     budget: str | float = "60s",
     steps: int | None = None,
+    recipe: "str | Path" = "usual",
     seed: int = 0,
     text: str | None = None,
     title: str | None = None,
@@ -196,7 +203,7 @@ def predict_cost(
     Reads the source and rehearses the run for a few seconds, in a temporary folder that is gone afterwards.
 
     Args:
-        source, path, base, objectives, size, budget, steps, seed, text, title, id, label: as of `learn`.
+        source, path, base, objectives, size, budget, steps, recipe, seed, text, title, id, label: as of `learn`.
         progress: who watches; nobody when None.
 
     Raises:
@@ -205,7 +212,8 @@ def predict_cost(
     from tolman.rehearsal import REHEARSALS, rehearse
 
     watch = Stopwatch(progress or Silent())
-    dials = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps, "seed": seed}
+    dials: dict[str, Any] = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps}
+    dials |= {"recipe": recipe, "seed": seed}
     plan, seconds, seed = _asked(dials)
     if plan.learner and plan.learner not in REHEARSALS:
         raise TolmanError("what learning on from a pretrained model costs can't be predicted yet; leave --dry-run away")
@@ -220,7 +228,7 @@ def predict_cost(
 def _asked(dials: Mapping[str, Any]) -> tuple[Plan, float, int]:
     """(plan, seconds, seed), or an error that says which dial can't be."""
     seconds, seed = parse_budget(dials["budget"]), require_seed(dials["seed"])
-    plan = Plan.parse(str(dials["base"]), dials["objectives"], dials["size"], dials["steps"])
+    plan = Plan.parse(str(dials["base"]), dials["objectives"], dials["size"], dials["steps"], dials["recipe"])
     refuse_as_model(plan.pretrained)
     return plan, seconds, seed
 

@@ -56,6 +56,12 @@ class Lesson:
         pairs = paired(exam, tokenizer)
         return cls(recipe, tokenizer, documents, *pairs, table_VD, importance_V, saturation)
 
+    def narrowed(self, dim: int) -> "Lesson":
+        """The same with the first `dim` dimensions of the start."""
+        return replace(
+            self, recipe=replace(self.recipe, dim=dim), table_VD=np.ascontiguousarray(self.table_VD[:, :dim])
+        )
+
     @property
     def paired(self) -> bool:
         """Whether there are pairs to learn from beyond spans and documents."""

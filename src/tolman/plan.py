@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tolman.errors import ModelError, TolmanError
@@ -10,7 +11,7 @@ from tolman.models.encoder import Encoder
 from tolman.progress import Progress
 
 if TYPE_CHECKING:
-    from tolman.recipe import Size
+    from tolman.recipe import ScratchRecipe, Size
 
 Learner: TypeAlias = Literal["static", "transformer", "adapted"]
 Objectives: TypeAlias = str | Mapping[str, float] | None
@@ -33,6 +34,7 @@ class Plan:
         objectives: name to weight; none of them leaves the static encoder at its LSA start.
         size: of what is learned from nothing.
         steps: of a transformer, at most; by the clock alone when None.
+        recipe: of a static encoder: "usual", "auto" (chosen by successive halving), or itself.
     """
 
     learner: Learner | None
@@ -40,9 +42,17 @@ class Plan:
     objectives: Mapping[str, float] = field(default_factory=dict)
     size: "Size | None" = None
     steps: int | None = None
+    recipe: "str | ScratchRecipe" = "usual"
 
     @classmethod
-    def parse(cls, base: str, objectives: Objectives, size: "Size | None", steps: int | None = None) -> "Plan":
+    def parse(
+        cls,
+        base: str,
+        objectives: Objectives,
+        size: "Size | None",
+        steps: int | None = None,
+        recipe: "str | Path | ScratchRecipe" = "usual",
+    ) -> "Plan":
         """Read the dials, refuse what they can't do together.
 
         Args:
@@ -51,12 +61,18 @@ class Plan:
                 base.
             size: of what is learned from nothing; None for what suits the corpus.
             steps: of a transformer, at most.
+            recipe: of a static encoder: "usual", "auto", the file of one, or itself.
 
         Raises:
             ModelError: no base, or none after the plus.
-            TolmanError: objectives that the base can't learn by, no such size, a size for a base that has its own, or
-                steps where no transformer learns.
+            TolmanError: objectives that the base can't learn by, no such size, a size for a base that has its own,
+                steps where no transformer learns, or a recipe that can't be read or where no static encoder learns.
         """
+        plan = cls._of_dials(base, objectives, size, steps)
+        return plan if recipe == "usual" else replace(plan, recipe=_recipe(recipe, plan))
+
+    @classmethod
+    def _of_dials(cls, base: str, objectives: Objectives, size: "Size | None", steps: int | None) -> "Plan":
         if not base.strip():
             raise ModelError("expected a base: scratch, minilm, a model folder or a hub id; got nothing")
         first, plus, second = base.partition("+")
@@ -94,6 +110,19 @@ def _learner(base: str, first: str, second: str, weights: Mapping[str, float] | 
     if second and (wanted == "transformer" or not static):
         raise TolmanError(f"beside {second} a static encoder is learned, by contrastive or none; got {base} by {named}")
     return "static" if wanted == "static" or (wanted is None and static) else "transformer"
+
+
+def _recipe(recipe: "str | Path | ScratchRecipe", plan: Plan) -> "str | ScratchRecipe":
+    from tolman.recipe import ScratchRecipe
+    from tolman.recipe_file import read_recipe
+
+    if plan.learner != "static" or not plan.objectives:
+        raise TolmanError("a recipe is for a static encoder that learns; here none does: leave --recipe away")
+    if recipe == "auto":
+        return "auto"
+    if plan.size:
+        raise TolmanError("a recipe has its own size: leave --size or --recipe away")
+    return recipe if isinstance(recipe, ScratchRecipe) else read_recipe(Path(recipe))
 
 
 def parse_objectives(objectives: Objectives) -> dict[str, float] | None:

@@ -24,7 +24,7 @@ from tolman.cost import WATTS_PER_CORE, Meter, Stopwatch, Work, cpu_seconds, pea
 from tolman.curves.curve import LearningCurve
 from tolman.curves.files import write_curves
 from tolman.judge import Exam, Pool
-from tolman.learners import Task
+from tolman.learners import Task, static_recipe
 from tolman.making import ENCODER, Maker
 from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats, Role
@@ -46,6 +46,7 @@ STATIC_CHARACTERS, TRANSFORMER_CHARACTERS = 4_000_000, 1_500_000
 _DOCUMENTS = 20_000  # that are stored and indexed
 _ENCODED = 32  # texts at a time
 _ENCODING_SECONDS = 0.6  # of one call
+_HALVED = 1.2  # times the time that successive halving plans to take is there
 _START_EXPONENT = 0.75  # of an LSA start: its vocabulary grows more slowly than its text
 _STATIC_GROWTH = 1.2
 _TRANSFORMER_GROWTH, _MOST_GROWTH = 0.36, 2.5
@@ -186,10 +187,9 @@ class Outlook:
 
 def rehearse_static(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
     """The start from a part of the text, a few steps with the recipe of all of it, judged."""
-    from tolman.recipe import ScratchRecipe
     from tolman.scratch import learn_scratch
 
-    recipe = ScratchRecipe.derive(len(task.exam.texts), task.plan.size)
+    recipe, search = static_recipe(task)
     part, share = _part_of_exam(task.exam, STATIC_CHARACTERS, task.seed)
     learned = learn_scratch(
         part,
@@ -203,6 +203,7 @@ def rehearse_static(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
         contrastive=bool(task.plan.objectives),
     )
     watch.lap()
+    assert learned.best.encoder is not None
     learned.best.encoder.save(folder)
     start = watch.wall["tokenizer and start"] * share**_START_EXPONENT
     stages = {"tokenizer and start": (start, _busy(watch, "tokenizer and start"))}
@@ -213,7 +214,10 @@ def rehearse_static(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
     step = _step_seconds(run.curve)
     fixed = max(0.0, watch.wall["learning"] - step * run.steps)
     natural = bool(task.pool and task.pool.natural)
-    steps, seconds = _search(recipe, step, fixed, 0.9 * task.seconds - start, natural=natural)
+    left = 0.9 * task.seconds - start
+    steps, seconds = _search(recipe, step, fixed, left, natural=natural and search != "none")
+    if natural and search == "halving" and steps >= recipe.steps:  # it takes nearly all there is
+        steps, seconds = max(steps, int(left / _HALVED / step)), max(seconds, left / _HALVED)
     stages["learning"] = (seconds, _busy(watch, "learning"))
     rate, left_out = run.flops / run.steps / step or None, _left_out(task.exam, part)
     return Outlook(stages, _work(run, steps), step, rate, _STATIC_GROWTH, left_out, _points(run))

@@ -6,14 +6,16 @@ allows, neighbouring recipes are tried too, and the judge keeps the best, the st
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import torch
 
+from tolman.halving import ETA, Rung, candidates, certainty, rungs
 from tolman.judge import Exam, Pool
 from tolman.lesson import Lesson
 from tolman.models.encoder import Floats
@@ -29,6 +31,10 @@ _RESERVE = 0.1  # of the budget, for judging
 _HEADROOM = 1.2  # over the time that a recipe is expected to take
 _WARMUP_STEPS = 10
 _TO_GO_BACK = 2.0  # standard errors: on no corpus with labels was the start the better one
+_TO_LEAVE = 2.0  # standard errors that the best of many must lead by: it is the luckiest of them, too
+
+Search: TypeAlias = Literal["neighbours", "halving", "none"]
+"""How recipes are tried: neighbours of the best, many at once, or only the first."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +42,14 @@ class Trial:
     """What one recipe came to.
 
     Attributes:
-        encoder: learned with it.
+        encoder: learned with it; None where it isn't kept.
         recipe: itself.
         run: what training did; None for the start, which is not trained.
         grades: of the judge, a number a document that is asked for (A,); None without questions.
         ndcg: mean nDCG@10 on its questions, for people; None without questions.
     """
 
-    encoder: StaticEncoder
+    encoder: StaticEncoder | None
     recipe: ScratchRecipe
     run: Run | None
     grades: Floats | None
@@ -65,7 +71,9 @@ class Trial:
 
     def summary(self) -> dict[str, Any]:
         """For the recipe in space.json."""
-        told = {"temperature": self.recipe.temperature, "steps": self.recipe.steps, "ndcg": self.ndcg}
+        told: dict[str, Any] = {"temperature": self.recipe.temperature, "steps": self.recipe.steps, "ndcg": self.ndcg}
+        told |= {"dim": self.recipe.dim, "document_dropout": self.recipe.document_dropout}
+        told |= {"heads_share": self.recipe.heads_share, "rate": self.recipe.rate}
         return told | {"grade": None if self.grade == -math.inf else self.grade}
 
 
@@ -77,11 +85,15 @@ class Learned:
         start: the LSA start.
         trials: one a recipe that was tried, in that order.
         best: the one that was kept; the start if the judge says, beyond noise, that learning spoiled it.
+        judging: seconds that the judge took for the trials.
+        choice: how sure the choice among many is, see `tolman.halving.Certainty`; None where it wasn't one among many.
     """
 
     start: Trial
     trials: tuple[Trial, ...]
     best: Trial
+    judging: float = 0.0
+    choice: dict[str, Any] | None = None
 
     @property
     def quality(self) -> dict[str, float]:
@@ -101,6 +113,8 @@ def learn_scratch(
     progress: Progress,
     recipe: ScratchRecipe | None = None,
     contrastive: bool = True,
+    search: Search = "neighbours",
+    watch: Callable[[Trial], None] | None = None,
 ) -> Learned:
     """Learn from the documents of `exam`, judge on `pool`.
 
@@ -114,21 +128,24 @@ def learn_scratch(
         progress: told what goes on.
         recipe: derived from the corpus when None.
         contrastive: False returns the LSA start as it is; so does a budget that is over before the first step.
+        search: how other recipes are tried while there is time.
+        watch: told every trial, with its encoder, as soon as it is judged.
     """
     clock = _Clock(seconds * (1 - _RESERVE))
     progress.start("tokenizer and start", None)
     lesson = Lesson.prepare(exam, recipe or ScratchRecipe.derive(len(exam.texts)), seed)
     progress.say(f"recipe: {lesson.recipe.dim} dimensions, {len(lesson.documents):,} documents, {lesson.pairs}")
-    search = _RecipeSearch(lesson, pool, clock, seed, corpus, checkpoint, progress)
-    start = search.judged(lesson.trunk(), lesson.recipe, None)
+    searcher = _SEARCHES[search](lesson, pool, clock, seed, corpus, checkpoint, progress, watch)
+    start = searcher.judged(lesson.trunk(), lesson.recipe, None)
     if contrastive and clock.left <= 0:
         progress.say(f"the budget of {seconds:g} s went into the start: give more to learn beyond it")
     if not contrastive or clock.left <= 0:
         return Learned(start, (), start)
-    best, trials = search.run()
+    best, trials = searcher.run()
     worse = start.beats(best, _TO_GO_BACK) or best.grade == -math.inf
     unlearned = best.run is None or best.run.steps == 0
-    return Learned(start, tuple(trials), start if worse or unlearned else best)
+    kept = start if worse or unlearned else best
+    return Learned(start, tuple(trials), kept, searcher.judging, searcher.choice(best, trials))
 
 
 class _Clock:
@@ -144,11 +161,7 @@ class _Clock:
 
 @dataclass
 class _RecipeSearch:
-    """Coordinate search: whatever does better becomes the recipe whose neighbours are tried next.
-
-    Only what fits into the time left is tried, except the first recipe, whose training ends with the clock. Where the
-    questions aren't natural it stays with that one: they ask for whatever was learned longest.
-    """
+    """One recipe and no other: its training ends with the clock."""
 
     lesson: Lesson
     pool: Pool | None
@@ -157,11 +170,73 @@ class _RecipeSearch:
     corpus: str
     checkpoint: Path | None
     progress: Progress
+    watch: Callable[[Trial], None] | None = None
+    judging: float = 0.0
+    first: StaticEncoder | None = None
 
     @cached_property
     def watcher(self) -> "_Watcher | None":
         """Who tells the quality while it learns."""
         return _Watcher(self.lesson, self.pool) if self.pool else None
+
+    def run(self) -> tuple[Trial, list[Trial]]:
+        """The best trial, and every one, the first recipe's first."""
+        trial = self._try(self.lesson.recipe)
+        return trial, [trial]
+
+    def choice(self, _best: Trial, _trials: list[Trial]) -> dict[str, Any] | None:
+        """How sure the choice is; None where there was none to make."""
+        return None
+
+    def _try(self, recipe: ScratchRecipe) -> Trial:
+        """Train with `recipe`; read the result where an earlier try of this run had finished it."""
+        name = recipe.fingerprint(self.corpus, self.seed, self.clock.seconds)
+        folder = self.checkpoint / f"trial-{name[:16]}" if self.checkpoint else None
+        lesson = self._lesson(recipe.dim)
+        trunk = lesson.trunk()
+        self.progress.say(f"learning at temperature {recipe.temperature:g}, {recipe.steps} steps")
+        before = time.monotonic()
+        run = train(
+            trunk,
+            [(1.0, lesson.objective(recipe))],
+            Schedule.until(time.monotonic() + self.clock.left, recipe.steps, warmup=_WARMUP_STEPS / recipe.steps),
+            Optimizers(all_alike(recipe.rate)(trunk)),
+            seed=self.seed,
+            checkpoint=folder,
+            recipe=name,
+            progress=self.progress,
+            quality=self.watcher.of(trunk) if self.watcher else None,
+        )
+        self.clock.earlier += max(0.0, run.seconds - (time.monotonic() - before))
+        return self.judged(trunk, recipe, run)
+
+    def judged(self, trunk: StaticTrunk, recipe: ScratchRecipe, run: Run | None) -> Trial:
+        """The encoder as it stands in `trunk`, and what the judge says."""
+        encoder = trunk.finished(self.lesson.tokenizer)
+        if self.pool is None:
+            return Trial(encoder, recipe, run, None, None)
+        before = time.monotonic()
+        self.first = self.first or encoder
+        cosines_QN = self.pool.cosines(encoder.sharing_words(self.first))
+        trial = Trial(encoder, recipe, run, self.pool.grade_scores(cosines_QN), self.pool.ndcg(cosines_QN))
+        if run:
+            self.judging += time.monotonic() - before
+            if self.watch:
+                self.watch(trial)
+        return trial
+
+    def _lesson(self, dim: int) -> Lesson:
+        """The corpus made ready for so many dimensions; the first ones are those of the start, in order of weight."""
+        return self.lesson if dim >= self.lesson.recipe.dim else self.lesson.narrowed(dim)
+
+
+@dataclass
+class _Neighbours(_RecipeSearch):
+    """Coordinate search: whatever does better becomes the recipe whose neighbours are tried next.
+
+    Only what fits into the time left is tried, except the first recipe, whose training ends with the clock. Where the
+    questions aren't natural it stays with that one: they ask for whatever was learned longest.
+    """
 
     def run(self) -> tuple[Trial, list[Trial]]:
         """The best trial, and every one, the first recipe's first."""
@@ -185,34 +260,69 @@ class _RecipeSearch:
         )
         return next(fitting, None)
 
-    def _try(self, recipe: ScratchRecipe) -> Trial:
-        """Train with `recipe`; read the result where an earlier try of this run had finished it."""
-        name = recipe.fingerprint(self.corpus, self.seed, self.clock.seconds)
-        folder = self.checkpoint / f"trial-{name[:16]}" if self.checkpoint else None
-        trunk = self.lesson.trunk()
-        self.progress.say(f"learning at temperature {recipe.temperature:g}, {recipe.steps} steps")
-        before = time.monotonic()
-        run = train(
-            trunk,
-            [(1.0, self.lesson.objective(recipe))],
-            Schedule.until(time.monotonic() + self.clock.left, recipe.steps, warmup=_WARMUP_STEPS / recipe.steps),
-            Optimizers(all_alike(recipe.rate)(trunk)),
-            seed=self.seed,
-            checkpoint=folder,
-            recipe=name,
-            progress=self.progress,
-            quality=self.watcher.of(trunk) if self.watcher else None,
-        )
-        self.clock.earlier += max(0.0, run.seconds - (time.monotonic() - before))
-        return self.judged(trunk, recipe, run)
 
-    def judged(self, trunk: StaticTrunk, recipe: ScratchRecipe, run: Run | None) -> Trial:
-        """The encoder as it stands in `trunk`, and what the judge says."""
-        encoder = trunk.finished(self.lesson.tokenizer)
-        if self.pool is None:
-            return Trial(encoder, recipe, run, None, None)
-        cosines_QN = self.pool.cosines(encoder)
-        return Trial(encoder, recipe, run, self.pool.grade_scores(cosines_QN), self.pool.ndcg(cosines_QN))
+@dataclass
+class _Halving(_RecipeSearch):
+    """The first recipe in full, then successive halving in the time left; see `tolman.halving`.
+
+    The first recipe stays unless another leads it beyond the luck of the best of many. Where the questions aren't
+    natural it stays in any case.
+    """
+
+    def run(self) -> tuple[Trial, list[Trial]]:
+        """The best trial, and every one, the first recipe's first."""
+        usual = self._try(self.lesson.recipe)
+        trials = [usual]
+        if not (self.pool and self.pool.natural):
+            self.progress.say(
+                "nothing to choose by: questions as people ask them can't be cut out; the usual recipe stays"
+            )
+            return usual, trials
+        if usual.run is None or not usual.run.steps or usual.run.steps < usual.recipe.steps:
+            self.progress.say("the budget is over after the usual recipe: give more to choose among others")
+            return usual, trials
+        planned = rungs(usual.recipe.steps, self.clock.left / _HEADROOM / (usual.run.seconds / usual.run.steps))
+        alike = list(candidates(usual.recipe, seed=self.seed))
+        best = usual
+        for level, rung in enumerate(planned):
+            told = f"rung {level + 1} of {len(planned)}: {min(rung.candidates, len(alike))} recipes, {rung.steps} steps"
+            self.progress.say(told)
+            tried = [_without_encoder(usual)] if rung.steps == usual.recipe.steps else []
+            for trial in self._climb(alike, rung):
+                best = max(best, trial, key=lambda each: each.grade)
+                tried.append(_without_encoder(trial))
+                trials.append(tried[-1])
+            ranked = sorted(tried, key=lambda trial: trial.grade, reverse=True)
+            alike = [replace(trial.recipe, steps=usual.recipe.steps) for trial in ranked]
+            alike = alike[: max(1, rung.candidates // ETA)]
+        return (best if best.beats(usual, _TO_LEAVE) else usual), trials
+
+    def _climb(self, alike: list[ScratchRecipe], rung: Rung) -> Iterator[Trial]:
+        for recipe in alike[: rung.candidates]:
+            longer = replace(recipe, steps=rung.steps)
+            if self.clock.left <= 0:
+                return
+            if longer != self.lesson.recipe:  # that one was first
+                trial = self._try(longer)
+                if trial.run and trial.run.steps == longer.steps:  # the clock may have ended it
+                    yield trial
+
+    def choice(self, best: Trial, trials: list[Trial]) -> dict[str, Any] | None:
+        """By the bootstrap over the judge's documents."""
+        sound = [trial for trial in trials if trial.grades is not None and trial.grade > -math.inf]
+        rows = [trial.recipe for trial in sound]
+        if len(sound) < 2 or best.recipe not in rows or trials[0] not in sound:
+            return None
+        grades_CA = np.stack([trial.grades for trial in sound if trial.grades is not None])
+        return certainty(grades_CA, rows.index(best.recipe), 0, seed=self.seed).to_json()
+
+
+_SEARCHES: dict[Search, type[_RecipeSearch]] = {"none": _RecipeSearch, "neighbours": _Neighbours, "halving": _Halving}
+
+
+def _without_encoder(trial: Trial) -> Trial:
+    """Dozens of tables would fill the memory."""
+    return replace(trial, encoder=None)
 
 
 class _Watcher:

@@ -33,6 +33,10 @@ from tolman.optimization import Optimizers
 from tolman.progress import Progress
 from tolman.storage import storing
 
+# Batches of ever other sizes would each leave a prepared product of matrices behind, a thousand of them by default: some
+# gigabytes. Read by the processor's library before its first product.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+
 CHECKPOINT_EVERY_S = 15.0
 """How much of a run is lost at most when it is killed."""
 _QUALITY_EVERY = 0.1  # of the run

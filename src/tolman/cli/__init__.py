@@ -18,6 +18,7 @@ from tolman.cli.info import info
 from tolman.cli.learn import learn
 from tolman.cli.models import models
 from tolman.cli.search import search
+from tolman.cli.tune import tune
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -36,7 +37,7 @@ def app() -> None:
     """
 
 
-for verb in (learn, distil, add, remove, search, encode, evaluate, info, models):
+for verb in (learn, tune, distil, add, remove, search, encode, evaluate, info, models):
     app.add_command(verb)
 
 

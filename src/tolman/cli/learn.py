@@ -44,6 +44,13 @@ if TYPE_CHECKING:
     help="How long to learn: 60s, 5m, 2h or seconds; see above.",
 )
 @click.option("--steps", type=int, help="Of a transformer, at most: a run that these end is repeated bit for bit.")
+@click.option(
+    "--recipe",
+    metavar="RECIPE",
+    default="usual",
+    show_default=True,
+    help="Of a static encoder: usual, auto (chosen without labels), or a file that tolman tune wrote.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what it would cost, and learn nothing.")
 @json_option
 @click.option("--tensorboard", metavar="DIR", type=PATH, help="Write curves there for TensorBoard, as they grow.")
@@ -63,6 +70,7 @@ def learn(
     size: "Size | None",
     budget: str,
     steps: int | None,
+    recipe: str,
     dry_run: bool,
     json: bool,
     tensorboard: Path | None,
@@ -91,7 +99,7 @@ def learn(
     if json and not dry_run:
         raise click.UsageError("--json goes with --dry-run")
     asked: dict[str, Any] = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps}
-    asked |= {"seed": seed, "text": text, "title": title, "id": id, "label": label}
+    asked |= {"recipe": recipe, "seed": seed, "text": text, "title": title, "id": id, "label": label}
     path = output or default_output(source, ".model" if no_space else ".space")
     if dry_run:
         _predict(source, None if no_space else path, asked, json=json)

@@ -131,6 +131,11 @@ class StaticEncoder:
     def _token_ids(self) -> WordMemory:
         return WordMemory(self.tokenizer)
 
+    def sharing_words(self, other: "StaticEncoder") -> "StaticEncoder":
+        """This encoder, with the tokens of words that `other`, of the same tokenizer, has met: nothing but faster."""
+        self._token_ids = other._token_ids
+        return self
+
     @cached_property
     def _wide_table(self) -> Floats:
         """The table in float32: widened once for many texts; for a few only the rows they need are."""
