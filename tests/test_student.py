@@ -50,6 +50,6 @@ def test_a_slow_machine_reads_questions_all_the_same(tmp_path):
     late = teach(exam, teacher, teacher.encode(corpus.contents()), started=time.monotonic() - 50, **told)
     assert len(late.questions) == len(questions_of(exam, 0)[0])
     (tmp_path / "t.npz").unlink()
-    with pytest.raises(BudgetError, match="a budget of 60 s is over .* give more, like 120s"):
+    with pytest.raises(BudgetError, match=r"a budget of 60 s is over .* give more, like 120s"):
         teach(exam, teacher, teacher.encode(corpus.contents()), started=time.monotonic() - 61, **told)
     assert not list(tmp_path.iterdir())

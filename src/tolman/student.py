@@ -107,7 +107,8 @@ def teach(
     documents_ND[exam.answers] = encode_documents(teacher, [contents[row] for row in exam.answers]).vectors_ND
     if time.monotonic() - started > seconds:
         raise BudgetError(
-            f"a budget of {seconds:g} s is over before the teacher has read a question: give more, like {2 * seconds:g}s"
+            f"a budget of {seconds:g} s is over before the teacher has read a question: give more, "
+            f"like {2 * seconds:g}s"
         )
     until = max(started + _TO_THE_TEACHER * seconds, time.monotonic() + _AT_LEAST * seconds)
     parts: list[Floats] = [np.empty((0, teacher.dim), np.float32)]
