@@ -1,9 +1,11 @@
 import time
 
 import numpy as np
+import pytest
 from scipy import sparse
 from tiny import tiny_corpus, tiny_encoder
 
+from tolman.errors import BudgetError
 from tolman.judge import set_exam
 from tolman.progress import Silent
 from tolman.student import questions_of, ridge, teach
@@ -39,3 +41,15 @@ def test_what_the_teacher_has_read_is_not_read_again(tmp_path):
     others = np.setdiff1d(np.arange(100), exam.answers)
     np.testing.assert_array_equal(first.documents_ND[others], vectors[others])
     assert (first.documents_ND[exam.answers] != vectors[exam.answers]).any(axis=1).all()
+
+
+def test_a_slow_machine_reads_questions_all_the_same(tmp_path):
+    corpus, teacher = tiny_corpus(range(100)), tiny_encoder()
+    exam = set_exam(corpus.titles(), corpus.table["text"].to_pylist(), seed=0)
+    told = {"seconds": 60.0, "seed": 0, "kept": tmp_path / "t.npz", "progress": Silent()}
+    late = teach(exam, teacher, teacher.encode(corpus.contents()), started=time.monotonic() - 50, **told)
+    assert len(late.questions) == len(questions_of(exam, 0)[0])
+    (tmp_path / "t.npz").unlink()
+    with pytest.raises(BudgetError, match=r"a budget of 60 s is over .* give more, like 120s"):
+        teach(exam, teacher, teacher.encode(corpus.contents()), started=time.monotonic() - 61, **told)
+    assert not list(tmp_path.iterdir())

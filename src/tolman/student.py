@@ -39,7 +39,8 @@ from tolman.tokenization import TokenSequences, tokenize, train_tokenizer
 from tolman.training import Run, Schedule, train
 
 MOST_QUESTIONS = 20_000
-_TO_THE_TEACHER = 0.4  # of the budget goes at most into its encoding
+_TO_THE_TEACHER = 0.4  # of the budget ends with what it reads ...
+_AT_LEAST = 0.15  # ... unless what comes before questions took so long: so much is theirs in any case
 _AT_ONCE = 256  # questions
 _SENTENCES = 2  # of a document
 _LONGEST = 400  # characters of a question
@@ -104,16 +105,18 @@ def teach(
     documents_ND = vectors_ND.copy()
     contents = exam.contents
     documents_ND[exam.answers] = encode_documents(teacher, [contents[row] for row in exam.answers]).vectors_ND
+    if time.monotonic() - started > seconds:
+        raise BudgetError(
+            f"a budget of {seconds:g} s is over before the teacher has read a question: give more, "
+            f"like {2 * seconds:g}s"
+        )
+    until = max(started + _TO_THE_TEACHER * seconds, time.monotonic() + _AT_LEAST * seconds)
     parts: list[Floats] = [np.empty((0, teacher.dim), np.float32)]
     for first in range(0, len(questions), _AT_ONCE):
-        if time.monotonic() - started > seconds * _TO_THE_TEACHER:
+        if first and time.monotonic() > until:
             break
         parts.append(teacher.encode(questions[first : first + _AT_ONCE], "query"))
         progress.advance(len(parts[-1]))
-    if questions and len(parts) == 1:
-        raise BudgetError(
-            f"a budget of {seconds:g} s is over before the teacher has read a question: give more, e.g. 60s"
-        )
     questions_QD = np.concatenate(parts)
     with storing(f"can't write {kept}"):
         beside = kept.with_name(f"partial-{kept.name}")
