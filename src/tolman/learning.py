@@ -151,11 +151,11 @@ def _learn(
     """What both do; `publish` puts what was made in its place. None where another process of a crew does that."""
     crew = Crew.of_environment()
     progress = Stopwatch(progress if crew.leads else Silent())
-    plan, seconds, seed = _asked(dials)
+    plan, seconds, seed = parse_dials(dials)
     require_place(path, artifact)
     with Meter() as meter, crew.gathered():
         base_model = load_pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
-        corpus = _enough(read_corpus(source, **columns, progress=progress))
+        corpus = require_documents(read_corpus(source, **columns, progress=progress))
         key = _key(corpus, plan, seconds, seed)
         if not crew.leads:
             crew.wait()  # the workshop is there
@@ -214,18 +214,18 @@ def predict_cost(
     watch = Stopwatch(progress or Silent())
     dials: dict[str, Any] = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps}
     dials |= {"recipe": recipe, "seed": seed}
-    plan, seconds, seed = _asked(dials)
+    plan, seconds, seed = parse_dials(dials)
     if plan.learner and plan.learner not in REHEARSALS:
         raise TolmanError("what learning on from a pretrained model costs can't be predicted yet; leave --dry-run away")
     if path is not None:
         require_place(space_path(path))
     model = load_pretrained(plan, watch)
-    corpus = _enough(read_corpus(source, text=text, title=title, id=id, label=label, progress=watch))
+    corpus = require_documents(read_corpus(source, text=text, title=title, id=id, label=label, progress=watch))
     watch.lap()
     return rehearse(corpus, plan, model, seconds=seconds, seed=seed, before=dict(watch.wall), progress=watch)
 
 
-def _asked(dials: Mapping[str, Any]) -> tuple[Plan, float, int]:
+def parse_dials(dials: Mapping[str, Any]) -> tuple[Plan, float, int]:
     """(plan, seconds, seed), or an error that says which dial can't be."""
     seconds, seed = parse_budget(dials["budget"]), require_seed(dials["seed"])
     plan = Plan.parse(str(dials["base"]), dials["objectives"], dials["size"], dials["steps"], dials["recipe"])
@@ -233,7 +233,7 @@ def _asked(dials: Mapping[str, Any]) -> tuple[Plan, float, int]:
     return plan, seconds, seed
 
 
-def _enough(corpus: Corpus) -> Corpus:
+def require_documents(corpus: Corpus) -> Corpus:
     if len(corpus) < _FEWEST_DOCUMENTS:
         raise SourceError(
             f"learning needs at least {_FEWEST_DOCUMENTS} different documents, {corpus.report.source} has {len(corpus)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from tolman.corpus.reading import read_corpus
 from tolman.cost import Stopwatch
-from tolman.learning import Source, _asked, _enough
+from tolman.learning import Source, parse_dials, require_documents
 from tolman.making import Maker
 from tolman.plan import Plan, load_pretrained
 from tolman.progress import Progress, Silent
@@ -80,9 +80,9 @@ def tune(
     """
     watch = Stopwatch(progress or Silent())
     dials = {"base": base, "objectives": None, "size": None, "budget": budget, "steps": None, "recipe": "auto"}
-    plan, seconds, seed = _asked(dials | {"seed": seed})
+    plan, seconds, seed = parse_dials(dials | {"seed": seed})
     model = load_pretrained(plan, watch)
-    corpus = _enough(read_corpus(source, text=text, title=title, id=id, label=label, progress=watch))
+    corpus = require_documents(read_corpus(source, text=text, title=title, id=id, label=label, progress=watch))
     with TemporaryDirectory(prefix="tolman-tune-") as folder:
         pretrained = model.encoder if model else None
         made = Maker(corpus, plan, pretrained, seconds=seconds, seed=seed, workshop=Path(folder), progress=watch).make()
