@@ -226,7 +226,11 @@ def predict_cost(
 
 
 def parse_dials(dials: Mapping[str, Any]) -> tuple[Plan, float, int]:
-    """(plan, seconds, seed), or an error that says which dial can't be."""
+    """(plan, seconds, seed).
+
+    Raises:
+        BudgetError, ModelError, TolmanError: one of the dials can't be; see `learn`.
+    """
     seconds, seed = parse_budget(dials["budget"]), require_seed(dials["seed"])
     plan = Plan.parse(str(dials["base"]), dials["objectives"], dials["size"], dials["steps"], dials["recipe"])
     refuse_as_model(plan.pretrained)
@@ -234,6 +238,11 @@ def parse_dials(dials: Mapping[str, Any]) -> tuple[Plan, float, int]:
 
 
 def require_documents(corpus: Corpus) -> Corpus:
+    """`corpus`, if there is something to tell apart in it.
+
+    Raises:
+        SourceError: it has fewer than two documents.
+    """
     if len(corpus) < _FEWEST_DOCUMENTS:
         raise SourceError(
             f"learning needs at least {_FEWEST_DOCUMENTS} different documents, {corpus.report.source} has {len(corpus)}"

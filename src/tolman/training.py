@@ -33,8 +33,8 @@ from tolman.optimization import Optimizers
 from tolman.progress import Progress
 from tolman.storage import storing
 
-# Batches of ever other sizes would each leave a prepared product of matrices behind, a thousand of them by default: some
-# gigabytes. Read by the processor's library before its first product.
+# Batches of ever other sizes would each leave a prepared product of matrices behind, a thousand of them by default:
+# some gigabytes. Read by the processor's library before its first product.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
 
 CHECKPOINT_EVERY_S = 15.0
