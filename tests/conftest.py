@@ -2,12 +2,17 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
+
+# Started in the background of a script, we and our children would be deaf to Ctrl-C, which several tests press.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TICKETS = Path(__file__).parents[1] / "examples" / "tickets.csv"
 

@@ -35,7 +35,7 @@ from tolman.storage import storing
 
 # Batches of ever other sizes would each leave a prepared product of matrices behind, a thousand of them by default:
 # some gigabytes. Read by the processor's library before its first product.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
 CHECKPOINT_EVERY_S = 15.0
 """How much of a run is lost at most when it is killed."""
