@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tolman.errors import TolmanError
@@ -16,6 +17,9 @@ from tolman.errors import TolmanError
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+
+_PATIENCE = timedelta(days=7)  # the others wait while the first judges and builds
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ class Crew:
 
         if torch.cuda.is_available():
             torch.cuda.set_device(self.local)
-        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        backend = "nccl" if torch.cuda.is_available() else "gloo"
+        torch.distributed.init_process_group(backend, timeout=_PATIENCE)
         try:
             yield
         finally:

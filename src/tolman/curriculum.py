@@ -100,8 +100,8 @@ class Curriculum:
         if lacking:
             raise SourceError(
                 f"too little text to learn {' and '.join(lacking)} by: {counted(len(self.documents.ids), 'token')} in "
-                f"{counted(len(self.documents), 'document')}, sequences have {recipe.window}; expected more text, or "
-                "a smaller --size"
+                f"{counted(len(self.documents), 'document')}, sequences have {recipe.window}; expected more text or, "
+                "from nothing, a smaller --size"
             )
 
     def windows(self, recipe: Numbers, extra: int = 0) -> Windows:

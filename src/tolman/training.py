@@ -274,7 +274,8 @@ class _Training:
             found.resumed.append(found.step)
             progress.say(f"resuming at step {found.step}")
         self.earlier, self.seen_before = self.state.seconds, self._tokens() - self.state.tokens
-        self.started = self.saved = time.monotonic()
+        self.started = time.monotonic()
+        self.saved = self.state.seconds  # by the clock that all processes share: they must go back to the same weights
         self.watching = 0.0  # seconds spent on measuring quality
         self.remember()
         progress.start("learning", 1.0)
@@ -319,10 +320,10 @@ class _Training:
         self.shown = self.place
 
     def save_when_due(self) -> None:
-        if time.monotonic() - self.saved > CHECKPOINT_EVERY_S:
+        if self.state.seconds - self.saved > CHECKPOINT_EVERY_S:
             self.save()
             self.remember()
-            self.saved = time.monotonic()
+            self.saved = self.state.seconds
 
     def save(self) -> None:
         if self.keeper and self.crew.leads:
