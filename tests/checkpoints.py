@@ -70,3 +70,19 @@ def write_sentence_transformer(folder: Path, *modules: object, model_type: str =
     plain = write_transformer(folder.with_name(f"{folder.name}-plain"), model_type)
     SentenceTransformer(modules=[Transformer(str(plain)), *modules], device="cpu", **options).save(str(folder))
     return folder
+
+
+def write_causal(folder: Path, model_type: str, **settings: object) -> Path:
+    """A plain transformers folder of a causal model: two layers, random weights."""
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    special = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
+    config = AutoConfig.for_model(
+        model_type, vocab_size=120, max_position_embeddings=64, initializer_range=0.2, **sizes, **special, **settings
+    )
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    names = {"bos_token": "[CLS]", "eos_token": "[SEP]", "pad_token": "[PAD]"}
+    PreTrainedTokenizerFast(tokenizer_object=tiny_tokenizer(), **names).save_pretrained(folder)
+    return folder

@@ -50,7 +50,7 @@ def test_every_fact_is_on_the_card() -> None:
         "| made from | nothing but the corpus |",
         "| objectives | contrastive |",
         "| rate | 0.0123 |",
-        "| learned from nothing | static |",
+        "| learner | static |",
         "each to be answered by its own document among 2,000:",
         "| words alone (BM25) | 0.610 |",
         "| the learned encoder at its start (LSA) | 0.500 |",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from checkpoints import TEXTS as BERT_TEXTS
-from checkpoints import tiny_tokenizer, write_transformer
+from checkpoints import write_causal, write_transformer
 from writers import TEXTS, WINDOW, write_learned
 
 from tolman.errors import ModelError
@@ -88,21 +88,6 @@ def test_causal_models_of_others(tmp_path, model_type):
     texts = fitting(model, BERT_TEXTS)[:8]
     expected = list(reference_causal(folder, texts))
     np.testing.assert_allclose(model.scores(model.tokens(texts)).logs, np.concatenate(expected), atol=2e-5)
-
-
-def write_causal(folder, model_type):
-    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
-
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-    special = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
-    config = AutoConfig.for_model(
-        model_type, vocab_size=120, max_position_embeddings=64, initializer_range=0.2, **sizes, **special
-    )
-    torch.manual_seed(0)
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    names = {"bos_token": "[CLS]", "eos_token": "[SEP]", "pad_token": "[PAD]"}
-    PreTrainedTokenizerFast(tokenizer_object=tiny_tokenizer(), **names).save_pretrained(folder)
-    return folder
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -47,6 +47,7 @@ ORDER = (
     "space.index",
     "tuning",
     "adapting",
+    "causal_tuning",
     "snippets",
     "search",
     "space",

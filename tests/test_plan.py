@@ -19,6 +19,7 @@ from tolman.plan import Plan
         ("minilm", None, Plan(None, "minilm")),
         ("minilm", "none", Plan(None, "minilm")),
         ("minilm", "contrastive", Plan("adapted", "minilm", {"contrastive": 1.0})),
+        ("writer/", "causal", Plan("causal", "writer/", {"causal": 1.0})),
         ("scratch+some/folder", None, Plan("static", "some/folder", {"contrastive": 1.0})),
     ],
 )
@@ -38,7 +39,7 @@ def test_plans(base, objectives, plan):
         ("transformer", "none", None),
         ("scratch+minilm", "masked", None),
         ("transformer+minilm", None, None),
-        ("minilm", "causal", None),
+        ("minilm", "causal,contrastive", None),
         ("minilm", "autoencoding", None),
         ("scratch+", None, None),
         ("", None, None),

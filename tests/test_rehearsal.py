@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checkpoints import write_transformer
+from checkpoints import write_causal, write_transformer
 from conftest import TICKETS, Cli, tree
 from tiny import tiny_encoder
 
@@ -79,14 +79,29 @@ def test_who_stops_a_rehearsal_stops_the_run(tmp_path, monkeypatch, asked, place
     assert not (tmp_path / "t.space").exists()
 
 
-def test_every_learner_that_begins_with_nothing_can_be_rehearsed():
-    assert set(REHEARSALS) == set(LEARNERS) - {"adapted"}
+def test_every_learner_can_be_rehearsed():
+    assert set(REHEARSALS) == set(LEARNERS)
 
 
-def test_what_can_not_be_rehearsed_is_said(tmp_path):
-    base = str(write_transformer(tmp_path / "bert"))
-    with pytest.raises(TolmanError, match="can't be predicted yet"):
-        tolman.predict_cost(TICKETS, base=base, objectives="contrastive", **COLUMNS)
+def test_learning_on_is_predicted(tmp_path):
+    asked = {"base": str(write_transformer(tmp_path / "bert")), "objectives": "contrastive", "budget": "4s", **COLUMNS}
+    before = tree(tmp_path)
+    predicted = tolman.predict_cost(TICKETS, **asked)
+    assert tree(tmp_path) == before
+    cost = tolman.learn(TICKETS, tmp_path / "t.space", **asked).description.cost
+    assert set(predicted.stages) == set(grouped(cost["stages"]))
+    told, counted = predicted.to_json()["work"], cost["work"]
+    assert told["flops"] / told["steps"] == pytest.approx(counted["flops"] / counted["steps"], rel=0.1)
+
+
+def test_learning_on_from_a_causal_model_is_predicted(tmp_path):
+    asked = {"base": str(write_causal(tmp_path / "llama", "llama")), "objectives": "causal", "budget": "4s", **COLUMNS}
+    predicted = tolman.predict_cost(TICKETS, **asked)
+    model = tolman.learn_model(TICKETS, tmp_path / "t.model", **asked)
+    cost = json.loads((model / "model.json").read_text())["cost"]
+    assert set(predicted.stages) == set(grouped(cost["stages"]))
+    told, counted = predicted.to_json()["work"], cost["work"]
+    assert told["tokens"] / told["steps"] == counted["tokens"] / counted["steps"]
 
 
 def test_the_command_prints_json_and_leaves_nothing(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

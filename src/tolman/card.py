@@ -17,7 +17,7 @@ TRIALS = "trials"  # in the recipe: what was tried, one entry a recipe
 DISTILLATION = "distillation"  # in the recipe: what a distilled encoder lost
 PRETRAINED = "pretrained"  # in the recipe: the model that others made
 RECIPE = {
-    "plan: learner": "learned from nothing",
+    "plan: learner": "learner",
     "plan: pretrained": "pretrained model",
     "plan: objectives": "objectives and their weights",
     "plan: size": "size asked for",

@@ -14,6 +14,7 @@ from tolman.plan import Learner, Plan
 from tolman.progress import Progress
 
 if TYPE_CHECKING:
+    from tolman.models.transformer import TransformerEncoder
     from tolman.recipe import ScratchRecipe
     from tolman.scratch import Learned, Search
     from tolman.training import Run
@@ -166,13 +167,10 @@ def adapt(task: Task, folder: Path) -> Found:
         ModelError: the base is no transformer.
     """
     from tolman.adapting import adapt_transformer, choose_share
-    from tolman.models.transformer import TransformerEncoder
     from tolman.models.transformer_folder import save_adapted
     from tolman.recipe import Adaptation
 
-    base = task.pretrained
-    if not isinstance(base, TransformerEncoder):
-        raise ModelError(f"base {task.plan.pretrained} is no transformer: take it with --objectives none")
+    base = require_transformer(task)
     recipe = Adaptation.derive(base.dim, base.checkpoint.max_tokens)
     adapted = adapt_transformer(
         task.exam,
@@ -201,6 +199,49 @@ def adapt(task: Task, folder: Path) -> Found:
     )
 
 
+def require_transformer(task: Task) -> "TransformerEncoder":
+    """The base that is adapted.
+
+    Raises:
+        ModelError: it is no transformer.
+    """
+    from tolman.models.transformer import TransformerEncoder
+
+    if not isinstance(task.pretrained, TransformerEncoder):
+        raise ModelError(f"base {task.plan.pretrained} is no transformer: take it with --objectives none")
+    return task.pretrained
+
+
+def tune_causal_model(task: Task, folder: Path) -> Found:
+    """The pretrained causal model, learned on; as far from its start as held-out text finds best."""
+    from tolman.causal_tuning import tune_causal
+    from tolman.models.causal_folder import CausalFolder
+
+    base = task.pretrained
+    assert isinstance(base, CausalFolder)
+    tuned = tune_causal(
+        task.exam.contents,
+        base,
+        seconds=task.seconds,
+        steps=task.plan.steps,
+        seed=task.seed,
+        corpus=task.corpus,
+        checkpoint=task.workshop,
+        progress=task.progress,
+        crew=task.crew,
+    )
+    if not task.crew.leads:
+        return Found({}, {}, [])
+    tuned.save(base, folder)
+    nats = {f"{share:g}": -grade for share, grade in tuned.choice.quality.items()}
+    return Found(
+        {"averaged": {"share": tuned.choice.weight, "nats": nats}, "run": _without_curve(tuned.run)},
+        {},
+        [asdict(point) for point in tuned.run.curve],
+        work_of(tuned.run),
+    )
+
+
 def work_of(run: "Run | None") -> Work:
     """What one training run computed."""
     return Work(run.steps, run.tokens, run.flops) if run else Work()
@@ -214,8 +255,12 @@ LEARNERS: Mapping[Learner, Callable[[Task, Path], Found]] = {
     "static": learn_static,
     "transformer": learn_transformer,
     "adapted": adapt,
+    "causal": tune_causal_model,
 }
 """By the name that a plan calls them."""
 
-TOGETHER: tuple[Learner, ...] = ("transformer", "adapted")
+TOGETHER: tuple[Learner, ...] = ("transformer", "adapted", "causal")
 """Those that a crew of processes learns by; the others the first process learns alone."""
+
+LEARNING_ON: tuple[Learner, ...] = ("adapted", "causal")
+"""Those that begin with a pretrained model, and leave it changed."""

@@ -65,8 +65,9 @@ def learn(
             hub id, or "scratch+" one of these: both side by side in one vector, the weight fitted without labels.
         objectives: of "masked", "causal", "autoencoding" and "contrastive", with weights ("masked=1,causal=0.5", or a
             mapping) or without. "contrastive" alone learns a static encoder from scratch, others a transformer; a
-            pretrained base learns on by "contrastive" and "masked". "none" takes the base, or the LSA start, as it is.
-            None: contrastive for scratch, none for a pretrained base.
+            pretrained encoder learns on by "contrastive" and "masked", a causal model by "causal" (see `learn_model`).
+            "none" takes the base, or the LSA start, as it is. None: contrastive for scratch, none for a pretrained
+            base.
         size: of what is learned from scratch; None: by the corpus for a static encoder, "tiny" for a transformer.
         budget: time for learning, "60s", "5m", "2h" or seconds. It ends training; tokenizer and start count into it
             but are not cut short, so on a large corpus a small budget is overrun. Reading before it and building
@@ -152,6 +153,8 @@ def _learn(
     crew = Crew.of_environment()
     progress = Stopwatch(progress if crew.leads else Silent())
     plan, seconds, seed = parse_dials(dials)
+    if plan.learner == "causal" and artifact is SPACE:
+        raise TolmanError("what a pretrained base learns by causal alone gives no vectors for a space: add --no-space")
     require_place(path, artifact)
     with Meter() as meter, crew.gathered():
         base_model = load_pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
@@ -209,14 +212,12 @@ def predict_cost(
     Raises:
         TolmanError: what `learn` would refuse.
     """
-    from tolman.rehearsal import REHEARSALS, rehearse
+    from tolman.rehearsal import rehearse
 
     watch = Stopwatch(progress or Silent())
     dials: dict[str, Any] = {"base": base, "objectives": objectives, "size": size, "budget": budget, "steps": steps}
     dials |= {"recipe": recipe, "seed": seed}
     plan, seconds, seed = parse_dials(dials)
-    if plan.learner and plan.learner not in REHEARSALS:
-        raise TolmanError("what learning on from a pretrained model costs can't be predicted yet; leave --dry-run away")
     if path is not None:
         require_place(space_path(path))
     model = load_pretrained(plan, watch)
@@ -285,7 +286,7 @@ def _build(
         with meter.kept_in(workshop.folder / "cost.json"):
             model = pretrained.encoder if pretrained else None
             predicted = None
-            if seconds >= WORTH_PREDICTING and plan.learner != "adapted" and crew.alone:
+            if seconds >= WORTH_PREDICTING and crew.alone:
                 asked = workshop.folder / "predicted.json"
                 predicted = _predicted(asked, corpus, plan, pretrained, seconds=seconds, seed=seed, progress=progress)
             made = Maker(

@@ -18,8 +18,9 @@ from tolman.corpus.corpus import Corpus
 from tolman.corpus.passages import words
 from tolman.crew import SOLO, Crew
 from tolman.judge import Exam, Pool, set_exam
-from tolman.learners import LEARNERS, TOGETHER, Task
+from tolman.learners import LEARNERS, LEARNING_ON, TOGETHER, Task
 from tolman.models import load_encoder
+from tolman.models.causal_folder import CausalFolder
 from tolman.models.encoder import Encoder, Floats
 from tolman.plan import Learner, Plan
 from tolman.progress import Progress
@@ -72,20 +73,22 @@ class Maker:
         """Exam, encoder, weights, confidence."""
         self.progress.start("questions for the judge", None)
         exam = self._exam()
-        pool = exam.pool(POOL, self.seed) if len(exam) else None
-        if pool is None:
+        guesses = self.plan.learner == "causal"  # tokens: there are no vectors to judge
+        pool = exam.pool(POOL, self.seed) if len(exam) and not guesses else None
+        if pool is None and not guesses:
             self.progress.say("too few suitable documents to judge by: weights are defaults, hits have no confidence")
         recipe: dict[str, Any] = {"plan": asdict(self.plan), "budget_seconds": self.seconds, "seed": self.seed}
         quality: dict[str, Any] = {}
         learned = self._learned(exam, pool, recipe, quality) if self.plan.learner else None
-        pretrained = self.pretrained if self.plan.learner != "adapted" else None
+        learns_on = self.plan.learner in LEARNING_ON
+        pretrained = None if learns_on else self.pretrained
         encoder, cosines_QN = self._combine(learned, pretrained, pool, recipe, quality)
         knows = self.plan.pretrained is not None
         search = settle(
             exam.natural, pool, cosines_QN, quality, pretrained=knows, seed=self.seed, progress=self.progress
         )
         parents = parents_of(encoder, learned, pretrained)
-        if self.plan.learner == "adapted" and self.pretrained is not None:
+        if learns_on and self.pretrained is not None:
             parents = (self.pretrained.fingerprint,)
         return Made(encoder, search, recipe, quality, parents, self.curve, self.work)
 
@@ -114,7 +117,7 @@ class Maker:
         recipe.update(stored["recipe"])
         quality.update(stored["quality"])
         self.curve, self.work = stored["curve"], stored["work"]
-        return load_encoder(kept)
+        return CausalFolder(kept) if self.plan.learner == "causal" else load_encoder(kept)
 
     @property
     def _learner(self) -> Learner:
@@ -126,7 +129,7 @@ class Maker:
             exam,
             pool,
             self.plan,
-            self.pretrained if self.plan.learner == "adapted" else None,
+            self.pretrained if self.plan.learner in LEARNING_ON else None,
             self.seconds,
             self.seed,
             self.corpus.fingerprint,

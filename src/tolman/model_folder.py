@@ -70,14 +70,15 @@ def write_model(folder: Path, name: str, encoder: Encoder, description: SpaceDes
     Raises:
         StorageError: the disk refuses.
     """
-    causal = guesses_only(description.recipe)
+    apart = guesses_only(description.recipe)  # the causal model lies beside an encoder that isn't wanted
+    causal = apart or encoder.family == "causal"
     record = EncoderRecord("causal" if causal else encoder.family, encoder.fingerprint, encoder.dim)
     description = replace(description, encoder=record)
     if causal:
         description = replace(description, quality={})  # it was measured on vectors, which this model doesn't give
     fields = {field: value for field, value in description.to_json().items() if field not in _OF_SPACES}
     with storing(f"can't write the model to {folder}"):
-        if causal:
+        if apart:
             assert isinstance(encoder, TransformerEncoder)
             shutil.copytree(encoder.folder / CAUSAL, folder, dirs_exist_ok=True)
         else:

@@ -13,7 +13,7 @@ from tolman.progress import Progress
 if TYPE_CHECKING:
     from tolman.recipe import ScratchRecipe, Size
 
-Learner: TypeAlias = Literal["static", "transformer", "adapted"]
+Learner: TypeAlias = Literal["static", "transformer", "adapted", "causal"]
 Objectives: TypeAlias = str | Mapping[str, float] | None
 
 OBJECTIVES = ("masked", "causal", "autoencoding", "contrastive")
@@ -28,8 +28,8 @@ class Plan:
     """What was asked for.
 
     Attributes:
-        learner: what learns: a static encoder or a transformer, from nothing, or the pretrained model, which is then
-            adapted; None where a model is taken as it is.
+        learner: what learns: a static encoder or a transformer, from nothing; or the pretrained model, an encoder that
+            is adapted or a causal model; None where a model is taken as it is.
         pretrained: the model that learns on, stands beside what is learned, or is all; None for scratch alone.
         objectives: name to weight; none of them leaves the static encoder at its LSA start.
         size: of what is learned from nothing.
@@ -91,11 +91,15 @@ class Plan:
 
     @classmethod
     def _of_pretrained(cls, base: str, weights: Mapping[str, float], steps: int | None) -> "Plan":
-        unfit = [name for name in weights if name not in ADAPTING_OBJECTIVES]
-        if unfit:
-            allowed = ", ".join(ADAPTING_OBJECTIVES)
-            raise TolmanError(f"a pretrained base learns on by {allowed} or none; got {', '.join(unfit)}")
         learner: Learner | None = "adapted" if weights else None
+        unfit = [name for name in weights if name not in ADAPTING_OBJECTIVES]
+        if set(weights) == {"causal"}:
+            learner = "causal"
+        elif unfit:
+            allowed = ", ".join(ADAPTING_OBJECTIVES)
+            raise TolmanError(
+                f"a pretrained base learns on by {allowed}, by causal alone, or by none; got {', '.join(weights)}"
+            )
         _require_steps(steps, learner)
         return cls(learner, base, weights, None, steps)
 
@@ -160,7 +164,7 @@ def _weight(name: str, weight: Any) -> float:
 def _require_steps(steps: int | None, learner: Learner | None) -> None:
     if steps is None:
         return
-    if learner not in ("transformer", "adapted"):
+    if learner not in ("transformer", "adapted", "causal"):
         raise TolmanError("steps are for a transformer that learns; here no transformer does")
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise TolmanError(f"expected a number of steps from 1, got {steps!r}")
@@ -199,9 +203,11 @@ def load_pretrained(plan: Plan, progress: Progress) -> Pretrained | None:
     if plan.pretrained is None:
         return None
     from tolman.models import load_encoder
+    from tolman.models.causal_folder import CausalFolder
     from tolman.models.licence import stated_licence
     from tolman.models.pretrained import KNOWN_MODELS, resolve_base
 
     folder, known = resolve_base(plan.pretrained, progress), KNOWN_MODELS.get(plan.pretrained)
     licence = known.licence if known else stated_licence(folder)
-    return Pretrained(load_encoder(folder), plan.pretrained, licence)
+    encoder: Encoder = CausalFolder(folder) if plan.learner == "causal" else load_encoder(folder)
+    return Pretrained(encoder, plan.pretrained, licence)

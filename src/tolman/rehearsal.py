@@ -24,7 +24,7 @@ from tolman.cost import WATTS_PER_CORE, Meter, Stopwatch, Work, cpu_seconds, pea
 from tolman.curves.curve import LearningCurve
 from tolman.curves.files import write_curves
 from tolman.judge import Exam, Pool
-from tolman.learners import Task, static_recipe
+from tolman.learners import LEARNING_ON, Task, static_recipe
 from tolman.making import ENCODER, Maker
 from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats, Role
@@ -91,6 +91,7 @@ class Rehearsal(Maker):
         self, corpus: Corpus, plan: Plan, pretrained: Pretrained | None, *, seconds: float, seed: int, folder: Path
     ) -> None:
         self.watch = Stopwatch(Silent())
+        self.base = pretrained.encoder if pretrained and plan.learner in LEARNING_ON else None
         model = _rehearsed(pretrained.encoder, self.watch) if pretrained else None
         super().__init__(corpus, plan, model, seconds=seconds, seed=seed, workshop=folder, progress=self.watch)
         self.outlook: Outlook | None = None
@@ -99,6 +100,11 @@ class Rehearsal(Maker):
     def run(self) -> None:
         """Everything, in order."""
         made = self.make()
+        if self.plan.learner == "causal":  # no space comes of it
+            self.watch.start("model", None)
+            made.encoder.save(self.workshop / "x.model")
+            self.watch.lap()
+            return
         share = max(1.0, len(self.corpus) / _DOCUMENTS)
         before, held = dict(self.watch.wall), resident_bytes()
 
@@ -121,7 +127,7 @@ class Rehearsal(Maker):
             exam,
             pool,
             self.plan,
-            None,
+            self.base,
             self.seconds,
             self.seed,
             self.corpus.fingerprint,
@@ -133,7 +139,7 @@ class Rehearsal(Maker):
         self.curve = self.outlook.curve
         self.memory_beyond = (self.outlook.growth - 1) * max(0, peak_bytes() - held)
         self.memory_beyond += _BYTES_A_CHARACTER * self.outlook.left_out
-        return _rehearsed(load_encoder(kept), self.watch)
+        return self.base if self.plan.learner == "causal" and self.base else _rehearsed(load_encoder(kept), self.watch)
 
     def prediction(self, before: Mapping[str, float], ceiling: float, meter: Meter) -> Prediction:
         """Put together."""
@@ -263,23 +269,90 @@ def rehearse_transformer(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
     watch.lap()
     save_new(folder, learned.model, learned.tokenizer, task.plan.objectives)
     start = watch.wall["tokenizer"] * share
-    stages = {"tokenizer": (start, _busy(watch, "tokenizer"))}
-    run = learned.run
+    asked = _asking_seconds(load_encoder(folder), task.pool)
+    asked *= _watched_share(task.pool) if "contrastive" in task.plan.objectives else 0.0
+    return _outlook(task, watch, learned.run, part, start=("tokenizer", start), watching=asked)
+
+
+def rehearse_adapted(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
+    """A few steps of the pretrained model on a part of the text; the judge is asked as often as in the run."""
+    from tolman.adapting import SHARES, adapt_transformer
+    from tolman.learners import require_transformer
+    from tolman.models.transformer_folder import save_adapted
+    from tolman.recipe import Adaptation
+
+    base = require_transformer(task)
+    part, share = _part_of_exam(task.exam, TRANSFORMER_CHARACTERS, task.seed)
+    adapted = adapt_transformer(
+        part,
+        base,
+        task.plan.objectives,
+        Adaptation.derive(base.dim, base.checkpoint.max_tokens),
+        seconds=TRANSFORMER_SECONDS,
+        steps=TRANSFORMER_STEPS,
+        seed=task.seed,
+        corpus=task.corpus,
+        checkpoint=task.workshop,
+        progress=watch,
+    )
+    watch.start("judging", None)
+    if task.pool is not None:
+        for _ in SHARES:
+            task.pool.cosines(Rehearsed(base, watch))
+    watch.lap()
+    save_adapted(folder, adapted.end, base.checkpoint, base.folder)
+    return _outlook(task, watch, adapted.run, part, start=("tokens", watch.wall["tokens"] * share))
+
+
+def rehearse_causal(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
+    """A few steps of the pretrained causal model on a part of the text, measured on what was held out of it."""
+    from tolman.causal_tuning import tune_causal
+    from tolman.models.causal_folder import CausalFolder
+
+    assert isinstance(task.pretrained, CausalFolder)
+    part, share = _part_of_exam(task.exam, TRANSFORMER_CHARACTERS, task.seed)
+    tuned = tune_causal(
+        part.contents,
+        task.pretrained,
+        seconds=TRANSFORMER_SECONDS,
+        steps=TRANSFORMER_STEPS,
+        seed=task.seed,
+        corpus=task.corpus,
+        checkpoint=task.workshop,
+        progress=watch,
+    )
+    watch.lap()
+    tuned.save(task.pretrained, folder)
+    return _outlook(task, watch, tuned.run, part, start=("tokens", watch.wall["tokens"] * share))
+
+
+def _outlook(
+    task: Task, watch: Stopwatch, run: "Run", part: Exam, *, start: tuple[str, float], watching: float = 0.0
+) -> Outlook:
+    """From a few steps of a transformer to all that fit into the budget.
+
+    Args:
+        task, watch: of the rehearsal.
+        run: the few steps.
+        part: what they learned from.
+        start: the stage before learning, and the seconds that it will take.
+        watching: seconds to measure quality once on the way.
+    """
+    stage, seconds = start
+    stages = {stage: (seconds, _busy(watch, stage))}
     _require_uninterrupted(run)
     if not run.steps:
         return Outlook(stages, Work(), 0.0, None)
     step = _step_seconds(run.curve)
-    asked = _asking_seconds(load_encoder(folder), task.pool)
-    steps, seconds = _within(task, step, asked, task.seconds - start)
+    steps, seconds = _within(task, step, watching, task.seconds - seconds)
     stages["learning"] = (seconds, _busy(watch, "learning"))
     growth = min(_MOST_GROWTH, max(1.0, steps / run.steps) ** _TRANSFORMER_GROWTH)
     rate, left_out = run.flops / run.steps / step or None, _left_out(task.exam, part)
     return Outlook(stages, _work(run, steps), step, rate, growth, left_out, _points(run))
 
 
-def _within(task: Task, step: float, asked: float, left: float) -> tuple[int, float]:
+def _within(task: Task, step: float, watching: float, left: float) -> tuple[int, float]:
     """(steps, seconds) until the budget is over, quality watched on the way."""
-    watching = asked * _watched_share(task.pool) if "contrastive" in task.plan.objectives else 0.0
     fitting = max(0.0, left) / (step + watching)
     if fitting > _WATCHED:
         fitting = (left - _WATCHED * watching) / step
@@ -310,6 +383,8 @@ def _watched_share(pool: Pool | None) -> float:
 REHEARSALS: Mapping[Learner, Callable[[Task, Path, Stopwatch], Outlook]] = {
     "static": rehearse_static,
     "transformer": rehearse_transformer,
+    "adapted": rehearse_adapted,
+    "causal": rehearse_causal,
 }
 """One for each of `tolman.learners.LEARNERS`."""
 

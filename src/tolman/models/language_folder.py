@@ -6,7 +6,8 @@ from files that are there already.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def read_language_models(
         raise ModelError(f"expected a folder with a model, found none: {folder}")
     found = []
     for place in (folder, folder / CAUSAL):
-        kind = _kind(place)
+        kind = kind_of_model(place)
         if kind is not None:
             found.append(read_language_model(place, kind, device=device, precision=precision))
     return found
@@ -108,7 +109,7 @@ def read_language_model(
     """
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     precision = precision or fastest_precision(where)
-    settings = _settings(folder)
+    settings = settings_of(folder)
     if runs_lean(settings) and settings.get("model_type") in _HEADS:
         return _read_lean(folder, kind, where, precision)
     return _read_other(folder, kind, where, precision)
@@ -123,7 +124,7 @@ def read_packed(folder: Path, *, causal: bool) -> tuple[PackedNetwork, Tokenizer
     checkpoint = read_checkpoint(folder)
     assert isinstance(checkpoint.trunk, PackedTrunk)
     weights = read_weights(checkpoint.weight_files)
-    settings = _settings(folder)
+    settings = settings_of(folder)
     head = _build_head(folder, settings, weights)
     table = weights.get(_HEADS[settings["model_type"]].table)
     words_VH = checkpoint.trunk.embeddings.words_VH if table is None else table.float()
@@ -160,13 +161,22 @@ def _build_head(folder: Path, settings: Mapping[str, Any], weights: Mapping[str,
 
 
 def _read_other(folder: Path, kind: Kind, device: torch.device, precision: Precision) -> LanguageModel:
+    model, named = load_unpacked(folder, kind, getattr(torch, precision))
+    return as_language_model(model, named, folder, kind, device)
+
+
+def load_unpacked(folder: Path, kind: Kind, dtype: torch.dtype) -> tuple[Any, Any]:
+    """(model, tokenizer) as `transformers` has them, whatever the architecture.
+
+    Raises:
+        ModelError: it can't be read, or lacks weights.
+    """
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
     loader = AutoModelForCausalLM if kind == "causal" else AutoModelForMaskedLM
     try:
-        model, report = loader.from_pretrained(
-            folder, local_files_only=True, dtype=getattr(torch, precision), output_loading_info=True
-        )
+        with without_bars():
+            model, report = loader.from_pretrained(folder, local_files_only=True, dtype=dtype, output_loading_info=True)
         named = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         tokenizer = named.backend_tokenizer
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError, SafetensorError) as error:
@@ -175,23 +185,52 @@ def _read_other(folder: Path, kind: Kind, device: torch.device, precision: Preci
         raise ModelError(f"the weights in {folder} lack {min(report['missing_keys'])}: the model isn't whole")
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    return model.eval(), named
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """`transformers` draws no progress bars of its own between ours."""
+    from transformers.utils import logging
+
+    drawn = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if drawn:
+            logging.enable_progress_bar()
+
+
+def as_language_model(model: Any, named: Any, folder: Path, kind: Kind, device: torch.device) -> LanguageModel:
+    """What `load_unpacked` gave, as one that is measured; `folder` is named where a special token is missing.
+
+    Raises:
+        ModelError: the tokenizer names no token to begin a text with, or none for what is hidden.
+    """
     positions = getattr(model.config, "max_position_embeddings", None) or _USUAL_WINDOW
     window = min(positions, named.model_max_length, _LONGEST_WINDOW)
-    network = PaddedNetwork(model.eval().to(device), model.config.vocab_size, window)
+    network = PaddedNetwork(model.to(device), model.config.vocab_size, window)
     ids = {name: getattr(named, f"{name}_token_id") for name in _USUAL_TOKENS}
+    tokenizer = named.backend_tokenizer
     return LanguageModel(kind, network, tokenizer, _frame(folder, kind, tokenizer, ids), window)
 
 
-def _kind(folder: Path) -> Kind | None:
+def kind_of_model(folder: Path) -> Kind | None:
     """What the config.json in `folder` says the model is made for; None: for no guessing, or there is no model."""
-    names = _settings(folder).get("architectures") if (folder / "config.json").is_file() else None
+    names = settings_of(folder).get("architectures") if (folder / "config.json").is_file() else None
     for kind, pattern in _KINDS.items():
         if any(pattern.search(str(name)) for name in names or ()):
             return kind
     return None
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def settings_of(folder: Path) -> dict[str, Any]:
+    """What its config.json says.
+
+    Raises:
+        ModelError: there is none, or it can't be read.
+    """
     return _read_json(folder / "config.json")
 
 
