@@ -1,15 +1,15 @@
 """Running text, cut into windows of one length: what language modelling draws from.
 
-Most windows are of documents, one after the other. Some are of single sentences, each in its frame, so that the model
-also knows what stands alone: a document begins with a title, and of nothing but documents it would learn to take every
-short text for one.
+Most batches are windows of documents, one after the other. Some are single sentences of one length, each in its frame
+and alone in its sequence, so that the model also knows what stands alone: a document begins with a title, and of
+nothing but documents it would learn to take every short text for one.
 
 Legend for shapes:
-    B  windows of a batch     L  tokens of a window
+    B  sequences of a batch     L  tokens of a sequence
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 from tolman.models.learning_transformer import Frame
 from tolman.tokenization import TokenSequences
 
-_ALONE = 0.25  # share of the windows that are of single sentences
+_ALONE = 0.25  # share of the batches that are of single sentences
+_LENGTHS = (8, 12, 16, 20, 24, 32)
+"""Of sentences that stand alone, the frame included: few, for each makes the processor's library prepare, and keep,
+programs of its own."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,17 @@ class Windows:
     """Windows begin anywhere, also in the middle of a document or a sentence.
 
     Attributes:
-        streams: token ids, each with its share of the windows.
-        batch, length: of what is drawn.
+        stream: token ids of all documents.
+        batch, length: of what is drawn from it.
         vocabulary: V.
+        alone: sentences in their frames, each of one of a few lengths; None where there are none.
     """
 
-    streams: Sequence[tuple[float, NDArray[np.int32]]]
+    stream: NDArray[np.int32]
     batch: int
     length: int
     vocabulary: int
+    alone: TokenSequences | None = None
 
     @classmethod
     def of(
@@ -46,24 +51,34 @@ class Windows:
         vocabulary: int,
         sentences: TokenSequences | None = None,
     ) -> "Windows":
-        """From documents, each with its frame, and sentences in any order, each with its own."""
-        streams = [(1.0, frame.put(documents).ids)]
-        if sentences is not None:
-            mixed = sentences.only(np.random.default_rng(0).permutation(len(sentences)))
-            streams = [(1 - _ALONE, streams[0][1]), (_ALONE, frame.put(mixed).ids)]
-        return cls([(share, ids) for share, ids in streams if len(ids) >= length], batch, length, vocabulary)
+        """From documents, each with its frame, and from those sentences that have one of a few lengths."""
+        alone = frame.put(sentences) if sentences is not None else None
+        if alone is not None:
+            fitting = np.flatnonzero(np.isin(alone.lengths, _LENGTHS))
+            alone = alone.only(fitting[np.argsort(alone.lengths[fitting], kind="stable")])
+        return cls(frame.put(documents).ids, batch, length, vocabulary, alone if alone else None)
 
     @property
     def possible(self) -> bool:
         """Whether there is a window's worth of text."""
-        return len(self.streams) > 0
+        return len(self.stream) >= self.length
 
     def draw(self, generator: np.random.Generator) -> NDArray[np.int64]:
-        """Windows (B, L) that begin at random places."""
-        shares = np.array([share for share, _ in self.streams])
-        counts = np.floor(np.cumsum(shares) / shares.sum() * self.batch + 0.5).astype(int)
-        parts = [
-            ids[generator.integers(0, len(ids) - self.length + 1, count)[:, None] + np.arange(self.length)]
-            for (_, ids), count in zip(self.streams, np.diff(counts, prepend=0), strict=True)
-        ]
-        return np.concatenate(parts).astype(np.int64)
+        """Sequences (B, L): windows that begin at random places, or sentences of one length, of as many tokens."""
+        if self.alone is not None and generator.random() < _ALONE:
+            return self._sentences(self.alone, generator)
+        starts = generator.integers(0, len(self.stream) - self.length + 1, self.batch)
+        return self.stream[starts[:, None] + np.arange(self.length)].astype(np.int64)
+
+    def _sentences(self, alone: TokenSequences, generator: np.random.Generator) -> NDArray[np.int64]:
+        """A length is drawn as often as there are tokens in sentences of it."""
+        length = int(alone.lengths[np.searchsorted(self._tokens, generator.random() * self._tokens[-1])])
+        first, last = np.searchsorted(alone.lengths, [length, length + 1])
+        rows = generator.integers(first, last, max(1, self.batch * self.length // length))
+        return alone.ids[alone.offsets[rows][:, None] + np.arange(length)].astype(np.int64)
+
+    @cached_property
+    def _tokens(self) -> NDArray[np.int64]:
+        """In the sentences up to each."""
+        assert self.alone is not None
+        return np.cumsum(self.alone.lengths)
