@@ -99,6 +99,36 @@ def test_the_judge_says_how_far_to_go_and_without_one_it_is_half_the_way(result,
     assert choose_share(result, base, None)[0].weight == USUAL_SHARE
 
 
+class Judge:
+    """Finds every share as good as it is told."""
+
+    def __init__(self, *grades):
+        self.grades, self.asked = grades, -1
+
+    def cosines(self, _encoder):
+        self.asked += 1
+        return self.asked
+
+    def grade_scores(self, asked):
+        return np.full(20, self.grades[asked], np.float32)
+
+    def ndcg(self, asked):
+        return self.grades[asked]
+
+
+@pytest.mark.parametrize(
+    ("grades", "kept"),
+    [
+        ((0.3, 0.5, 0.62), 1.0),  # the second half gains more than half of what the first did
+        ((0.3, 0.5, 0.58), 0.5),
+        ((0.3, 0.5, 0.45), 0.5),
+        ((0.3, 0.2, 0.1), 0.0),
+    ],
+)
+def test_all_of_the_way_is_gone_where_its_second_half_gains_enough(result, base, grades, kept):
+    assert choose_share(result, base, Judge(*grades))[0].weight == kept
+
+
 def test_what_learning_spoiled_is_not_returned(exam, base):
     spoiled = adapted(exam, base, {"contrastive": 1.0}, steps=1)
     wrecked = replace(spoiled, end=spoiled.between(1.0), start=spoiled.start)

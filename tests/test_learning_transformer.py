@@ -159,15 +159,22 @@ def test_too_little_text_for_a_window_is_no_objective():
     assert not Autoencoding(TokenSequences.join([]), tokens=100).possible
 
 
-def test_a_quarter_of_the_windows_is_of_single_sentences():
+def test_a_quarter_of_the_batches_is_of_sentences_that_stand_alone():
     documents = TokenSequences.join([np.full(200, 7, np.int32)])
-    sentences = TokenSequences.join([np.full(3, 9, np.int32)] * 40)
-    drawn = Windows.of(documents, FRAME, batch=8, length=20, vocabulary=V, sentences=sentences).draw(
-        np.random.default_rng(0)
-    )
-    assert drawn.shape == (8, 20)
-    assert ((drawn == 9).sum(axis=1) > 0).tolist() == [False] * 6 + [True] * 2
-    few = TokenSequences.join([np.full(3, 9, np.int32)])
-    alone = Windows.of(documents, FRAME, batch=8, length=20, vocabulary=V, sentences=few).draw(np.random.default_rng(0))
-    assert alone.shape == (8, 20)
-    assert not (alone == 9).any()
+    sentences = TokenSequences.join([np.full(length, 9, np.int32) for length in (5, 6, 14, 14, 14, 40)])
+    drawing = Windows.of(documents, FRAME, batch=8, length=20, vocabulary=V, sentences=sentences)
+    drawn = [drawing.draw(np.random.default_rng(seed)) for seed in range(400)]
+    alone = [ids for ids in drawn if (ids == 9).any()]
+    assert len(alone) / 400 == pytest.approx(0.25, abs=0.06)
+    assert {ids.shape for ids in alone} == {(20, 8), (10, 16)}  # 6 and 14 in their frames; 160 tokens of each
+    assert all((ids[:, 0] == FRAME.before[0]).all() and (ids[:, -1] == FRAME.after[0]).all() for ids in alone)
+    assert all((ids[:, 1:-1] == 9).all() for ids in alone)
+    assert np.mean([ids.shape[1] == 16 for ids in alone]) == pytest.approx(48 / 56, abs=0.1)
+    assert {ids.shape for ids in drawn if not (ids == 9).any()} == {(8, 20)}
+
+
+def test_where_no_sentence_fits_all_windows_are_of_documents():
+    documents = TokenSequences.join([np.full(200, 7, np.int32)])
+    odd = TokenSequences.join([np.full(3, 9, np.int32)])
+    drawing = Windows.of(documents, FRAME, batch=8, length=20, vocabulary=V, sentences=odd)
+    assert all(drawing.draw(np.random.default_rng(seed)).shape == (8, 20) for seed in range(40))
