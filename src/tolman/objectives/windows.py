@@ -68,14 +68,16 @@ class Windows:
         if self.alone is not None and generator.random() < _ALONE:
             return self._sentences(self.alone, generator)
         starts = generator.integers(0, len(self.stream) - self.length + 1, self.batch)
-        return self.stream[starts[:, None] + np.arange(self.length)].astype(np.int64)
+        windows_BL: NDArray[np.int64] = self.stream[starts[:, None] + np.arange(self.length)].astype(np.int64)
+        return windows_BL
 
     def _sentences(self, alone: TokenSequences, generator: np.random.Generator) -> NDArray[np.int64]:
         """A length is drawn as often as there are tokens in sentences of it."""
         length = int(alone.lengths[np.searchsorted(self._tokens, generator.random() * self._tokens[-1])])
         first, last = np.searchsorted(alone.lengths, [length, length + 1])
         rows = generator.integers(first, last, max(1, self.batch * self.length // length))
-        return alone.ids[alone.offsets[rows][:, None] + np.arange(length)].astype(np.int64)
+        sentences_BL: NDArray[np.int64] = alone.ids[alone.offsets[rows][:, None] + np.arange(length)].astype(np.int64)
+        return sentences_BL
 
     @cached_property
     def _tokens(self) -> NDArray[np.int64]:
