@@ -11,7 +11,7 @@ from tolman import causal_tuning
 from tolman.causal_tuning import tune_causal
 from tolman.errors import ModelError, SourceError, TolmanError
 from tolman.language_evaluation import evaluate_text
-from tolman.learning import learn, learn_model
+from tolman.learning import learn, learn_model, predict_cost
 from tolman.models.causal_folder import CausalFolder
 from tolman.progress import Silent
 from tolman.recipe import Adaptation
@@ -71,7 +71,7 @@ def test_no_more_is_kept_than_held_out_text_allows(base, kept, monkeypatch):
     result = tuned(base)
     assert result.choice.weight == kept
     assert result.choice.quality[kept] > result.choice.quality[1]
-    now, stored = dict(result.model.named_parameters()), load_file(base / "model.safetensors")
+    now, stored = dict(result.guesser.model.named_parameters()), load_file(base / "model.safetensors")
     same = [torch.equal(stored[name], now[name]) for name in stored if name not in (TABLE, "lm_head.weight")]
     assert all(same) if kept == 0 else not any(same)
 
@@ -100,6 +100,8 @@ def test_bases_that_cannot(of, dials, error, told, tmp_path):
 def test_a_space_needs_vectors(base, tmp_path):
     with pytest.raises(TolmanError, match="add --no-space"):
         learn(list(documents(60)), tmp_path / "x.space", base=base, objectives="causal")
+    with pytest.raises(TolmanError, match="add --no-space"):
+        predict_cost(list(documents(60)), tmp_path / "x.space", base=base, objectives="causal")
     assert not list(tmp_path.iterdir())
 
 

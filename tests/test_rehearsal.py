@@ -13,7 +13,7 @@ from tolman import learning
 from tolman.cost import Stopwatch
 from tolman.errors import SourceError, SpaceError, TolmanError
 from tolman.learners import LEARNERS
-from tolman.prediction import GROUPS, grouped, show_flops
+from tolman.prediction import GROUPS, grouped, show_flops, show_prediction
 from tolman.progress import Silent
 from tolman.rehearsal import REHEARSALS, Rehearsed, _part_of_exam, _spread_out, _step_seconds, matrix_ceiling
 from tolman.training import Point, train
@@ -102,6 +102,7 @@ def test_learning_on_from_a_causal_model_is_predicted(tmp_path):
     assert set(predicted.stages) == set(grouped(cost["stages"]))
     told, counted = predicted.to_json()["work"], cost["work"]
     assert told["tokens"] / told["steps"] == counted["tokens"] / counted["steps"]
+    assert dict(show_prediction(predicted))["computed"] == "FLOPs not counted"  # nobody has a formula for all of them
 
 
 def test_the_command_prints_json_and_leaves_nothing(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

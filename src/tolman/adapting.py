@@ -155,7 +155,7 @@ def choose_share(adapted: Adapted, base: TransformerEncoder, pool: Pool | None) 
     Half of the way, where there are no questions too: it keeps most of the gain and loses little of what the model
     knew. The start where the judge finds that better. All of the way only where the second half of it gains at least
     half of what the first did: the judge asks for the kind of pairs that were learned from, so a little that is gained
-    on them at the end is not gained on questions of people (measured on four corpora, decision 9).
+    on them at the end is not gained on questions of people (measured on five sets, decision 9).
     """
     if pool is None:
         return Choice(USUAL_SHARE, {}), {}

@@ -64,6 +64,11 @@ class CausalGuesser(nn.Module):
         self.precision, self.tokens_seen = precision, 0
 
     @property
+    def model(self) -> Any:
+        """As `transformers` has it."""
+        return self._held[0]
+
+    @property
     def device(self) -> torch.device:
         """Where the parameters are."""
         return next(self.parameters()).device
@@ -73,7 +78,7 @@ class CausalGuesser(nn.Module):
         assert causal
         self.tokens_seen += ids_BL.numel()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            logits_BLV = self._held[0](input_ids=ids_BL, use_cache=False).logits
+            logits_BLV = self.model(input_ids=ids_BL, use_cache=False).logits
         return functional.cross_entropy(logits_BLV.flatten(0, 1)[places_M].float(), targets_M)
 
     def remembered(self) -> dict[str, Tensor]:
@@ -99,13 +104,11 @@ class Tuned:
         guesser: at the share that was kept.
         run: what training did.
         choice: the share, and minus the nats a token of every one that was tried, on held-out documents.
-        model: as `transformers` has it.
     """
 
     guesser: CausalGuesser
     run: Run
     choice: Choice
-    model: Any
 
     def save(self, base: CausalFolder, folder: Path) -> None:
         """Write the folder of `base` with these weights, in float32.
@@ -115,7 +118,7 @@ class Tuned:
         """
         base.copy_without_weights(folder)
         with storing(f"can't write the model to {folder}"), without_bars():
-            self.model.save_pretrained(folder)
+            self.guesser.model.save_pretrained(folder)
 
 
 def tune_causal(
@@ -176,13 +179,13 @@ def tune_causal(
         crew=crew,
     )
     if not crew.leads:
-        return Tuned(guesser, run, Choice(_USUAL_SHARE, {}), model)
+        return Tuned(guesser, run, Choice(_USUAL_SHARE, {}))
     progress.start("judging", None)
     choice = _choose(guesser, start, language, held)
     for share, grade in choice.quality.items():
         kept = " (kept)" if share == choice.weight else ""
         progress.say(f"{share:.0%} of what was learned: perplexity {np.exp(-grade):.2f} on held-out text{kept}")
-    return Tuned(guesser, run, choice, model)
+    return Tuned(guesser, run, choice)
 
 
 def adaptation(language: LanguageModel, dim: int) -> Adaptation:

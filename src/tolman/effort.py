@@ -72,7 +72,7 @@ def effort_of_step(
         return None
     ledger = make(model)
     for step in range(_DRAWN):
-        generator = np.random.default_rng([seed, step])
+        generator = np.random.default_rng([seed, step, 0])  # that of the first round, as `train` has it
         for _, objective in objectives:
             ledger.prefixes = getattr(objective, "prefixes", ())
             objective.loss(ledger, generator)

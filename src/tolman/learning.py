@@ -118,7 +118,8 @@ def learn_model(
     """Learn from a corpus and keep only the model, with its card, in the folder `path`.
 
     It is the folder that would be `encoder/` of a space; where causal is all that was learned, the causal model. Other
-    programs load it; `load_encoder` and `evaluate_text` do.
+    programs load it; `load_encoder` and `evaluate_text` do. A base that is a causal model of `transformers`, of any
+    architecture, learns on by "causal" alone.
 
     Args:
         source, base, objectives, size, budget, steps, recipe, seed, text, title, id, label, progress: see `learn`.
@@ -153,8 +154,8 @@ def _learn(
     crew = Crew.of_environment()
     progress = Stopwatch(progress if crew.leads else Silent())
     plan, seconds, seed = parse_dials(dials)
-    if plan.learner == "causal" and artifact is SPACE:
-        raise TolmanError("what a pretrained base learns by causal alone gives no vectors for a space: add --no-space")
+    if artifact is SPACE:
+        _require_vectors(plan)
     require_place(path, artifact)
     with Meter() as meter, crew.gathered():
         base_model = load_pretrained(plan, progress)  # first: one that can't be had would throw away what was learned
@@ -206,7 +207,8 @@ def predict_cost(
     Reads the source and rehearses the run for a few seconds, in a temporary folder that is gone afterwards.
 
     Args:
-        source, path, base, objectives, size, budget, steps, recipe, seed, text, title, id, label: as of `learn`.
+        source, path, base, objectives, size, budget, steps, recipe, seed, text, title, id, label: as of `learn`;
+            `path` is None where no space is to come of it.
         progress: who watches; nobody when None.
 
     Raises:
@@ -219,6 +221,7 @@ def predict_cost(
     dials |= {"recipe": recipe, "seed": seed}
     plan, seconds, seed = parse_dials(dials)
     if path is not None:
+        _require_vectors(plan)
         require_place(space_path(path))
     model = load_pretrained(plan, watch)
     corpus = require_documents(read_corpus(source, text=text, title=title, id=id, label=label, progress=watch))
@@ -236,6 +239,11 @@ def parse_dials(dials: Mapping[str, Any]) -> tuple[Plan, float, int]:
     plan = Plan.parse(str(dials["base"]), dials["objectives"], dials["size"], dials["steps"], dials["recipe"])
     refuse_as_model(plan.pretrained)
     return plan, seconds, seed
+
+
+def _require_vectors(plan: Plan) -> None:
+    if not plan.gives_vectors:
+        raise TolmanError("what a pretrained base learns by causal alone gives no vectors for a space: add --no-space")
 
 
 def require_documents(corpus: Corpus) -> Corpus:

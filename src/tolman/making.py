@@ -19,8 +19,6 @@ from tolman.corpus.passages import words
 from tolman.crew import SOLO, Crew
 from tolman.judge import Exam, Pool, set_exam
 from tolman.learners import LEARNERS, LEARNING_ON, TOGETHER, Task
-from tolman.models import load_encoder
-from tolman.models.causal_folder import CausalFolder
 from tolman.models.encoder import Encoder, Floats
 from tolman.plan import Learner, Plan
 from tolman.progress import Progress
@@ -73,9 +71,8 @@ class Maker:
         """Exam, encoder, weights, confidence."""
         self.progress.start("questions for the judge", None)
         exam = self._exam()
-        guesses = self.plan.learner == "causal"  # tokens: there are no vectors to judge
-        pool = exam.pool(POOL, self.seed) if len(exam) and not guesses else None
-        if pool is None and not guesses:
+        pool = self._pool(exam)
+        if pool is None and self.plan.gives_vectors:
             self.progress.say("too few suitable documents to judge by: weights are defaults, hits have no confidence")
         recipe: dict[str, Any] = {"plan": asdict(self.plan), "budget_seconds": self.seconds, "seed": self.seed}
         quality: dict[str, Any] = {}
@@ -96,7 +93,7 @@ class Maker:
         """Learn with the process that makes the encoder, and leave what came of it to that one."""
         if self.plan.learner in TOGETHER and not (self.workshop / NOTES).exists():
             exam = self._exam()
-            pool = exam.pool(POOL, self.seed) if len(exam) else None
+            pool = self._pool(exam)
             with TemporaryDirectory() as folder:
                 LEARNERS[self._learner](self._task(exam, pool), Path(folder) / ENCODER)
 
@@ -104,6 +101,10 @@ class Maker:
         rows = rows_to_learn_from(len(self.corpus), self.seed, self.progress)
         chosen = self.corpus.table.select(["title", "text"]).take(rows)
         return set_exam(chosen["title"].to_pylist(), chosen["text"].to_pylist(), seed=self.seed)
+
+    def _pool(self, exam: Exam) -> Pool | None:
+        """Of its questions; None where there are none, or no vectors to judge."""
+        return exam.pool(POOL, self.seed) if len(exam) and self.plan.gives_vectors else None
 
     def _learned(self, exam: Exam, pool: Pool | None, recipe: dict[str, Any], quality: dict[str, Any]) -> Encoder:
         """What was learned; from the workshop where a killed run had finished it."""
@@ -117,7 +118,7 @@ class Maker:
         recipe.update(stored["recipe"])
         quality.update(stored["quality"])
         self.curve, self.work = stored["curve"], stored["work"]
-        return CausalFolder(kept) if self.plan.learner == "causal" else load_encoder(kept)
+        return self.plan.load(kept)
 
     @property
     def _learner(self) -> Learner:

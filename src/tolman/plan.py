@@ -44,6 +44,25 @@ class Plan:
     steps: int | None = None
     recipe: "str | ScratchRecipe" = "usual"
 
+    @property
+    def gives_vectors(self) -> bool:
+        """Whether an encoder comes of it; a pretrained causal model that learns on guesses tokens, and that is all."""
+        return self.learner != "causal"
+
+    def load(self, folder: Path) -> Encoder:
+        """The model in `folder`, as the learner begins with it or leaves it.
+
+        Raises:
+            ModelError: there is none of that kind, or it can't be read.
+        """
+        if self.gives_vectors:
+            from tolman.models import load_encoder
+
+            return load_encoder(folder)
+        from tolman.models.causal_folder import CausalFolder
+
+        return CausalFolder(folder)
+
     @classmethod
     def parse(
         cls,
@@ -202,12 +221,9 @@ def load_pretrained(plan: Plan, progress: Progress) -> Pretrained | None:
     """The model that the plan takes as it is or beside what is learned."""
     if plan.pretrained is None:
         return None
-    from tolman.models import load_encoder
-    from tolman.models.causal_folder import CausalFolder
     from tolman.models.licence import stated_licence
     from tolman.models.pretrained import KNOWN_MODELS, resolve_base
 
     folder, known = resolve_base(plan.pretrained, progress), KNOWN_MODELS.get(plan.pretrained)
     licence = known.licence if known else stated_licence(folder)
-    encoder: Encoder = CausalFolder(folder) if plan.learner == "causal" else load_encoder(folder)
-    return Pretrained(encoder, plan.pretrained, licence)
+    return Pretrained(plan.load(folder), plan.pretrained, licence)

@@ -63,7 +63,9 @@ def grouped(stages: Mapping[str, float]) -> dict[str, float]:
 
 
 def show_flops(flops: float) -> str:
-    """`3.1 TFLOP`."""
+    """`3.1 TFLOP`; 0 is of a model that nobody has a formula for."""
+    if not flops:
+        return "FLOPs not counted"
     for prefix, size in (("P", 1e15), ("T", 1e12), ("G", 1e9)):
         if flops >= size:
             return f"{flops / size:.3g} {prefix}FLOP"

@@ -24,7 +24,7 @@ from tolman.cost import WATTS_PER_CORE, Meter, Stopwatch, Work, cpu_seconds, pea
 from tolman.curves.curve import LearningCurve
 from tolman.curves.files import write_curves
 from tolman.judge import Exam, Pool
-from tolman.learners import LEARNING_ON, Task, static_recipe
+from tolman.learners import LEARNERS, LEARNING_ON, Task, static_recipe
 from tolman.making import ENCODER, Maker
 from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats, Role
@@ -100,7 +100,7 @@ class Rehearsal(Maker):
     def run(self) -> None:
         """Everything, in order."""
         made = self.make()
-        if self.plan.learner == "causal":  # no space comes of it
+        if not self.plan.gives_vectors:  # no space comes of it
             self.watch.start("model", None)
             made.encoder.save(self.workshop / "x.model")
             self.watch.lap()
@@ -139,7 +139,7 @@ class Rehearsal(Maker):
         self.curve = self.outlook.curve
         self.memory_beyond = (self.outlook.growth - 1) * max(0, peak_bytes() - held)
         self.memory_beyond += _BYTES_A_CHARACTER * self.outlook.left_out
-        return self.base if self.plan.learner == "causal" and self.base else _rehearsed(load_encoder(kept), self.watch)
+        return _rehearsed(self.plan.load(kept), self.watch)
 
     def prediction(self, before: Mapping[str, float], ceiling: float, meter: Meter) -> Prediction:
         """Put together."""
@@ -276,54 +276,30 @@ def rehearse_transformer(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
 
 def rehearse_adapted(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
     """A few steps of the pretrained model on a part of the text; the judge is asked as often as in the run."""
-    from tolman.adapting import SHARES, adapt_transformer
+    from tolman.adapting import SHARES
     from tolman.learners import require_transformer
-    from tolman.models.transformer_folder import save_adapted
-    from tolman.recipe import Adaptation
 
-    base = require_transformer(task)
-    part, share = _part_of_exam(task.exam, TRANSFORMER_CHARACTERS, task.seed)
-    adapted = adapt_transformer(
-        part,
-        base,
-        task.plan.objectives,
-        Adaptation.derive(base.dim, base.checkpoint.max_tokens),
-        seconds=TRANSFORMER_SECONDS,
-        steps=TRANSFORMER_STEPS,
-        seed=task.seed,
-        corpus=task.corpus,
-        checkpoint=task.workshop,
-        progress=watch,
-    )
-    watch.start("judging", None)
+    outlook = rehearse_learning_on(task, folder, watch)
     if task.pool is not None:
+        watch.start("judging", None)
         for _ in SHARES:
-            task.pool.cosines(Rehearsed(base, watch))
-    watch.lap()
-    save_adapted(folder, adapted.end, base.checkpoint, base.folder)
-    return _outlook(task, watch, adapted.run, part, start=("tokens", watch.wall["tokens"] * share))
+            task.pool.cosines(Rehearsed(require_transformer(task), watch))
+        watch.lap()
+    return outlook
 
 
-def rehearse_causal(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
-    """A few steps of the pretrained causal model on a part of the text, measured on what was held out of it."""
-    from tolman.causal_tuning import tune_causal
-    from tolman.models.causal_folder import CausalFolder
+def rehearse_learning_on(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
+    """A few steps of the pretrained model on a part of the text."""
+    from tolman.training import Point, Run
 
-    assert isinstance(task.pretrained, CausalFolder)
+    assert task.plan.learner is not None
     part, share = _part_of_exam(task.exam, TRANSFORMER_CHARACTERS, task.seed)
-    tuned = tune_causal(
-        part.contents,
-        task.pretrained,
-        seconds=TRANSFORMER_SECONDS,
-        steps=TRANSFORMER_STEPS,
-        seed=task.seed,
-        corpus=task.corpus,
-        checkpoint=task.workshop,
-        progress=watch,
-    )
+    plan = replace(task.plan, steps=TRANSFORMER_STEPS)
+    few = replace(task, exam=part, pool=None, plan=plan, seconds=TRANSFORMER_SECONDS, progress=watch)
+    found = LEARNERS[task.plan.learner](few, folder)
     watch.lap()
-    tuned.save(task.pretrained, folder)
-    return _outlook(task, watch, tuned.run, part, start=("tokens", watch.wall["tokens"] * share))
+    run = Run(**found.recipe["run"], curve=tuple(Point(**point) for point in found.curve))
+    return _outlook(task, watch, run, part, start=("tokens", watch.wall["tokens"] * share))
 
 
 def _outlook(
@@ -384,7 +360,7 @@ REHEARSALS: Mapping[Learner, Callable[[Task, Path, Stopwatch], Outlook]] = {
     "static": rehearse_static,
     "transformer": rehearse_transformer,
     "adapted": rehearse_adapted,
-    "causal": rehearse_causal,
+    "causal": rehearse_learning_on,
 }
 """One for each of `tolman.learners.LEARNERS`."""
 
