@@ -6,7 +6,7 @@ how fast each encodes.
 The student is made by `tolman.distil` from a space of MiniLM, judgments unread. The space is filled from a memory of
 MiniLM's vectors; what the student's teaching needs is encoded anew, within the budget. Both rank the vectors of their
 spaces, documents in full. Speed: the same texts in turns, one thread, CPU seconds, medians; MiniLM as
-Tolman runs it (bf16 where there is AMX).
+Tolman runs it (bf16 where there are instructions for it).
 """
 
 import argparse

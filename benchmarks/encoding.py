@@ -43,16 +43,16 @@ def static_encoder(texts: list[str]) -> Encode:
 def candidates(model: Path, vocabulary: list[str]) -> dict[str, Encode]:
     from sentence_transformers import SentenceTransformer
 
-    from tolman.models.transformer import TransformerEncoder, has_amx
+    from tolman.models.transformer import TransformerEncoder, multiplies_bfloat16
 
     encoders: dict[str, Encode] = {
         BASELINE: SentenceTransformer(str(model), device="cpu").encode,
         "tolman, MiniLM, float32": TransformerEncoder.load(model, device="cpu", precision="float32").encode,
         "tolman, static": static_encoder(vocabulary),
     }
-    if has_amx():
+    if multiplies_bfloat16():
         fast = TransformerEncoder.load(model, device="cpu", precision="bfloat16")
-        encoders["tolman, MiniLM, bfloat16 on AMX"] = fast.encode
+        encoders["tolman, MiniLM, bfloat16"] = fast.encode
     return encoders
 
 
@@ -113,9 +113,9 @@ def main() -> None:
 
     same = {name: distance(encode(texts)) for name, encode in encoders.items() if "MiniLM" in name}
     rows = [row(name, taken, len(texts), same.get(name)) for name in encoders]
-    if not any("AMX" in name for name in encoders):
+    if not any("bfloat16" in name for name in encoders):
         forced = TransformerEncoder.load(model, device="cpu", precision="bfloat16")
-        name = "tolman, MiniLM, bfloat16: no AMX on this machine, not timed"
+        name = "tolman, MiniLM, bfloat16: no instructions for it on this machine, not timed"
         rows.append({"encoder": name, "most 1 - cosine": distance(forced.encode(texts))})
     write_result(
         "encoding",

@@ -10,7 +10,7 @@ from conftest import tree
 
 from tolman.errors import ModelError
 from tolman.models import load_encoder, transformer
-from tolman.models.transformer import TransformerEncoder, fastest_precision, has_amx
+from tolman.models.transformer import TransformerEncoder, fastest_precision, multiplies_bfloat16
 
 
 @pytest.fixture(scope="module")
@@ -156,18 +156,23 @@ def test_saving_after_the_original_is_gone(folder, tmp_path):
         ("fpu avx512f amx_bf16 amx_tile", None, True),
         ("fpu avx512f amx_bf16 amx_tile", "AVX512_CORE_AMX", True),
         ("fpu avx512f amx_bf16 amx_tile", "AVX2", False),
+        ("fpu avx512f avx512_bf16", None, True),
+        ("fpu avx512f avx512_bf16", "AVX512_CORE_AMX", True),
+        ("fpu avx512f avx512_bf16", "avx512_core_bf16", True),
+        ("fpu avx512f avx512_bf16", "AVX512_CORE", False),
+        ("fpu avx512f amx_bf16 amx_tile", "AVX512_CORE_BF16", False),
         ("fpu avx512f", None, False),
         (None, None, False),
     ],
 )
-def test_amx_is_what_the_processor_and_onednn_allow(monkeypatch, tmp_path, flags, allowed, expected):
+def test_bfloat16_is_used_where_there_are_instructions_for_it(monkeypatch, tmp_path, flags, allowed, expected):
     monkeypatch.setattr(transformer, "CPUINFO", tmp_path / "cpuinfo")
     if flags is not None:
         (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     if allowed:
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed)
-    assert has_amx() == expected
+    assert multiplies_bfloat16() == expected
     assert fastest_precision(torch.device("cpu")) == ("bfloat16" if expected else "float32")
 
 

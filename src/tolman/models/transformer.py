@@ -24,6 +24,8 @@ from tolman.models.trunk import Precision
 from tolman.storage import storing
 
 CPUINFO = Path("/proc/cpuinfo")
+# A processor's flag -> in which names of ONEDNN_MAX_CPU_ISA it is included.
+_BFLOAT16 = {"amx_bf16": ("AMX",), "avx512_bf16": ("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX10", "AMX")}
 DECODER = "modernbert-decoder"
 """A type of model that is only ever run causally, which an encoder here is not."""
 CPU_BATCH = 2048
@@ -44,7 +46,7 @@ class TransformerEncoder:
         folder: where it was found; `save` copies from there.
         device: "cpu", "cuda", ...; by default a GPU if there is one.
         precision: of the matrix products; by default bfloat16 where the hardware multiplies it faster (a GPU, or a CPU
-            with AMX), float32 elsewhere. The residual stream is float32 either way.
+            with AMX or avx512_bf16), float32 elsewhere. The residual stream is float32 either way.
 
     Attributes:
         checkpoint: what was read, in float32.
@@ -225,21 +227,23 @@ class TransformerEncoder:
 
 
 def fastest_precision(device: torch.device) -> Precision:
-    """bfloat16 on a GPU or a CPU with AMX, whose units multiply it many times faster; else float32."""
+    """bfloat16 on a GPU or a CPU with instructions for it, which at least double the speed; else float32."""
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    return "bfloat16" if device.type == "cpu" and has_amx() else "float32"
+    return "bfloat16" if device.type == "cpu" and multiplies_bfloat16() else "float32"
 
 
-def has_amx() -> bool:
-    """Whether this CPU has AMX units for bfloat16 that oneDNN may use."""
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU has instructions for products in bfloat16 that oneDNN knows and may use."""
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
-    if allowed not in ("ALL", "DEFAULT") and "AMX" not in allowed:
-        return False
     try:
-        return "amx_bf16" in CPUINFO.read_text(encoding="utf-8").split()
+        flags = CPUINFO.read_text(encoding="utf-8").split()
     except OSError:
         return False
+    return any(
+        flag in flags and (allowed in ("ALL", "DEFAULT") or any(part in allowed for part in parts))
+        for flag, parts in _BFLOAT16.items()
+    )
 
 
 def windows(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
