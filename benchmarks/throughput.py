@@ -6,8 +6,9 @@ Masked language modelling of one model on DATA/wiki_en_small. Trainer runs with 
 on a CPU, AdamW) on the same model, loaded from the folder that we write, each document cut to the model's window and
 padded by `DataCollatorForLanguageModeling`, as its documentation does. Both take turns on the same thread; the middle
 one of the repetitions counts. Tokens are those that a model reads, padding left out. The ceiling is a product of large
-bfloat16 matrices on the same thread, measured in every turn; the share of it counts the operations of the passes alone
-(Kaplan et al. 2020), not those of the optimiser.
+matrices on the same thread in the same precision, measured in every turn; the share of it counts the operations of the
+passes alone (Kaplan et al. 2020), not those of the optimiser. On a GPU, blocks are compiled, and with `--peak` the
+share of what its maker promises (MFU) is told too.
 """
 
 import argparse
@@ -20,10 +21,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from language import Material
 from report import Cell, write_result
 from tokenizers import Tokenizer
 
+from tolman.ceiling import matrix_ceiling
+from tolman.corpus.reading import read_corpus
+from tolman.crew import SOLO
 from tolman.effort import effort_of_step
 from tolman.models.fresh import fresh_transformer
 from tolman.models.learning_transformer import LearningTransformer, Transformer
@@ -34,10 +37,11 @@ from tolman.objectives.windows import Windows
 from tolman.optimization import CLIP, Optimizers
 from tolman.progress import Silent
 from tolman.recipe import TransformerRecipe
-from tolman.rehearsal import matrix_ceiling
 from tolman.tokenization import MASK, PAD, TokenSequences, tokenize_text, train_text_tokenizer
-from tolman.training import Schedule, train
+from tolman.training import Run, Schedule, train
 from tolman.transformer_learning import frame_of, grouped
+
+WARM_UP = 3  # steps
 
 
 @dataclass
@@ -51,8 +55,10 @@ class Ground:
 
     @classmethod
     def prepare(cls, data: Path, size: Any) -> "Ground":
-        texts = Material.read(data).learned.contents()
+        texts = read_corpus(data / "wiki_en_small" / "wiki_en_small.jsonl.gz").contents()
         recipe = TransformerRecipe.derive(sum(map(len, texts)), len(texts), size)
+        if SOLO.device.type == "cuda":
+            recipe = recipe.on_gpus(1)
         tokenizer = train_text_tokenizer(texts, vocabulary=recipe.vocabulary)
         shape = recipe.shape
         start = fresh_transformer(
@@ -68,29 +74,35 @@ class Ground:
 
 
 def ours(ground: Ground, seconds: float) -> tuple[float, float]:
-    """(tokens, operations of the passes) a second."""
+    """(tokens, operations of the passes) a second, after a few steps."""
     frame, recipe = frame_of(ground.tokenizer), ground.recipe
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    learner = LearningTransformer(ground.start, frame, fastest_precision(device), longest=recipe.window).to(device)
+    device = SOLO.device
+    learner = LearningTransformer(
+        ground.start, frame, fastest_precision(device), longest=recipe.window, compiled=device.type == "cuda"
+    ).to(device)
     vocabulary = ground.tokenizer.get_vocab_size()
     batch = recipe.tokens // recipe.window
     objective = Masked(Windows.of(ground.documents, frame, batch=batch, length=recipe.window, vocabulary=vocabulary))
     optimizers = Optimizers(grouped(learner, recipe), clip=CLIP)
     effort = effort_of_step(learner, [(1.0, objective)], optimizers.groups, seed=0, rounds=recipe.rounds)
     assert effort is not None
-    begun = time.monotonic()
-    run = train(
-        learner,
-        [(1.0, objective)],
-        Schedule.until(begun + seconds),
-        optimizers,
-        seed=0,
-        checkpoint=None,
-        recipe="",
-        progress=Silent(),
-        rounds=recipe.rounds,
-    )
-    steps_a_second = run.steps / run.seconds
+
+    def run(schedule: Schedule) -> Run:
+        return train(
+            learner,
+            [(1.0, objective)],
+            schedule,
+            optimizers,
+            seed=0,
+            checkpoint=None,
+            recipe="",
+            progress=Silent(),
+            rounds=recipe.rounds,
+        )
+
+    run(Schedule(WARM_UP, 600))
+    timed = run(Schedule.until(time.monotonic() + seconds))
+    steps_a_second = timed.steps / timed.seconds
     return steps_a_second * effort.tokens, steps_a_second * effort.passes
 
 
@@ -153,12 +165,13 @@ def main() -> None:
     parser.add_argument("--size", choices=["tiny", "small", "base"], default="small")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--peak", type=float, help="TFLOP/s of a GPU's matrix units in bfloat16, by its data sheet")
     parser.add_argument("--name", default="throughput")
     options = parser.parse_args()
     ground = Ground.prepare(options.data, options.size)
     turns = []
     for _ in range(options.repeats):
-        ceiling = matrix_ceiling(fastest_precision(torch.device("cuda" if torch.cuda.is_available() else "cpu")))
+        ceiling = matrix_ceiling(fastest_precision(SOLO.device))
         tokens, operations = ours(ground, options.seconds)
         turns.append((tokens, trainers(ground, options.seconds), operations, ceiling))
     tokens, theirs, operations, ceiling = (statistics.median(column) for column in zip(*turns, strict=True))
@@ -166,6 +179,8 @@ def main() -> None:
     share = statistics.median(turn[2] / turn[3] for turn in turns)
     row: dict[str, Cell] = {"size": options.size, "tokens/s": tokens, "Trainer tokens/s": theirs, "ratio": ratio}
     row |= {"GFLOP/s": operations / 1e9, "ceiling GFLOP/s": ceiling / 1e9, "share of the ceiling": share}
+    if options.peak:
+        row["MFU"] = operations / (options.peak * 1e12)
     notes = f"{options.repeats} turns of {options.seconds:g} s each, medians; {torch.get_num_threads()} threads."
     write_result(options.name, [row], notes)
 

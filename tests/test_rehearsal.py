@@ -10,12 +10,13 @@ from tiny import tiny_encoder
 
 import tolman
 from tolman import learning
+from tolman.ceiling import matrix_ceiling
 from tolman.cost import Stopwatch
 from tolman.errors import SourceError, SpaceError, TolmanError
 from tolman.learners import LEARNERS
 from tolman.prediction import GROUPS, grouped, show_flops, show_prediction
 from tolman.progress import Silent
-from tolman.rehearsal import REHEARSALS, Rehearsed, _part_of_exam, _spread_out, _step_seconds, matrix_ceiling
+from tolman.rehearsal import REHEARSALS, Rehearsed, _part_of_exam, _spread_out, _step_seconds
 from tolman.training import Point, train
 
 COLUMNS = {"text": "body", "title": "subject", "label": "topic"}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, TypeAlias
@@ -169,6 +170,12 @@ class TransformerRecipe:
             rate=shape.rate,
             matrix_rate=2.5 * shape.rate,
         )
+
+    def on_gpus(self, count: int) -> "TransformerRecipe":
+        """The same step in one round for each of so many GPUs, which have no use for rounds that fit into a cache."""
+        rounds = math.gcd(self.rounds, count)
+        together = self.rounds // rounds
+        return replace(self, tokens=together * self.tokens, pairs=together * self.pairs, rounds=rounds)
 
     def fingerprint(self, *dependencies: object) -> str:
         """Of everything a training run depends on."""

@@ -55,8 +55,6 @@ _TRANSFORMER_GROWTH, _MOST_GROWTH = 0.36, 2.5
 # shape that they have seen.
 _BYTES_A_CHARACTER = 8  # of text that a learner prepares
 _WATCHED = 10  # times that quality is measured in a run
-_CEILING_SECONDS = 0.3
-_CEILING_SIZE = 1024
 
 
 def rehearse(
@@ -81,6 +79,8 @@ def rehearse(
         rehearsal = Rehearsal(corpus, plan, pretrained, seconds=seconds, seed=seed, folder=Path(folder))
         rehearsal.run()
     # Only now: what the run imports on its way, torch above all, is to be counted where it will be.
+    from tolman.ceiling import matrix_ceiling
+
     return rehearsal.prediction(before, matrix_ceiling(training_precision(plan)), meter)
 
 
@@ -469,18 +469,3 @@ def training_precision(plan: Plan) -> "Precision":
     if plan.learner == "static":
         return "float32"
     return fastest_precision(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-
-
-def matrix_ceiling(precision: "Precision") -> float:
-    """FLOP/s of the product of two large square matrices, the best of as many as fit into a moment."""
-    import torch
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    a = torch.randn(_CEILING_SIZE, _CEILING_SIZE, device=device).to(getattr(torch, precision))
-    best, until = math.inf, time.perf_counter() + _CEILING_SECONDS
-    float((a @ a)[0, 0])  # the first is slower
-    while time.perf_counter() < until:
-        began = time.perf_counter()
-        float((a @ a)[0, 0])  # waits for it
-        best = min(best, time.perf_counter() - began)
-    return 2 * _CEILING_SIZE**3 / best

@@ -23,6 +23,7 @@ from tolman.tokenization import BEGIN, END, MASK, tokenize_text, train_text_toke
 from tolman.training import Run, Schedule, train
 
 _WATCHED_QUESTIONS = 200
+_COMPILED_FROM = 300  # seconds, of which compiling takes up to one in five
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def learn_transformer(
         SourceError: too little text for an objective.
         BudgetError: no time is left to learn.
     """
-    ended = time.monotonic() + seconds
+    ended, device = time.monotonic() + seconds, crew.device
+    if device.type == "cuda":
+        recipe = recipe.on_gpus(crew.size)
     progress.start("tokenizer", None)
     tokenizer = train_text_tokenizer(exam.contents, vocabulary=recipe.vocabulary)
     frame = frame_of(tokenizer)
@@ -81,7 +84,6 @@ def learn_transformer(
     wanted = curriculum.objectives(objectives, recipe)
     curriculum.require(wanted, recipe)
     require_time(ended, seconds)
-    device = crew.device
     start = fresh_transformer(
         vocabulary=tokenizer.get_vocab_size(),
         layers=recipe.shape.layers,
@@ -92,7 +94,13 @@ def learn_transformer(
         guesses=set(objectives) != {"contrastive"},
         seed=seed,
     )
-    learner = LearningTransformer(start, frame, fastest_precision(device), longest=recipe.shape.window).to(device)
+    learner = LearningTransformer(
+        start,
+        frame,
+        fastest_precision(device),
+        longest=recipe.shape.window,
+        compiled=device.type == "cuda" and seconds >= _COMPILED_FROM,
+    ).to(device)
     progress.say(_described(recipe, learner, curriculum))
     run = train(
         learner,

@@ -187,9 +187,7 @@ class _Recall(Attention):
     def __call__(self, qkv_T3H: Tensor) -> Tensor:
         """States (T, H), mixed."""
         count, new = len(self.lengths), self.lengths[0]
-        parted = qkv_T3H.view(count, new, 3, self.heads, -1)
-        q, k = (self.rotation(parted[:, :, :2]) if self.rotation else parted[:, :, :2]).permute(2, 0, 3, 1, 4)
-        v = parted[:, :, 2].transpose(1, 2)
+        q, k, v = self.part(qkv_T3H, count, self.heads, self.rotation)
         first = not self.kept
         self.kept[:] = [k, v] if first else [torch.cat(pair, dim=2) for pair in zip(self.kept, (k, v), strict=True)]
         mixed = functional.scaled_dot_product_attention(q, self.kept[0], self.kept[1], is_causal=first)
@@ -233,8 +231,8 @@ class _Writing:
         rotation = Rotation(*(table[place : place + new] for table in (self.rotation.cos_LE, self.rotation.sin_LE)))
         x_TH = self.trunk.embeddings.finish(x_NPH.flatten(0, 1), lengths)
         for block, kept in zip(self.trunk.blocks, self.kept, strict=True):
-            attention = _Recall(lengths, self.trunk.heads, True, rotation, None, kept)
-            x_TH = block(x_TH, attention, ACTIVATIONS[self.trunk.activation])
+            attention = _Recall(lengths, self.trunk.heads, True, rotation, None, kept=kept)
+            x_TH = block.leave(x_TH, attention(block.enter(x_TH)), ACTIVATIONS[self.trunk.activation])
         last_NH = x_TH.view(count, new, -1)[:, -1]
         if self.trunk.norm:
             last_NH = self.trunk.norm(last_NH)

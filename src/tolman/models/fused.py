@@ -108,6 +108,9 @@ def _back(dmixed_BALE: Tensor, parts_3BALE: Tensor, shares: Tensor) -> Tensor:
 
 def gate(up_T2I: Tensor, activation: Callable[[Tensor], Tensor]) -> Tensor:
     """The first half activated, times the second (T, I); Shazeer 2020, arXiv:2002.05202."""
+    if up_T2I.device.type != "cpu":
+        activated, gates = up_T2I.chunk(2, dim=-1)
+        return activation(activated) * gates
     gated: Tensor = _Gate.apply(up_T2I, activation)  # type: ignore[no-untyped-call]
     return gated
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from tolman.models.trunk import ACTIVATIONS, LayerNorm, Linear
 
-_AT_ONCE = 512  # tokens whose logits are in memory together: they stay in the cache
+_AT_ONCE = 512  # tokens whose logits are in memory together: on a CPU they stay in the cache
+_GPU_LOGITS = 2**27  # numbers
 _LEAST_GUESS = 1e-30
 
 
@@ -54,12 +55,13 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, x_MH: Tensor, words_VH: Tensor, bias_V: Tensor, targets_M: Tensor) -> Tensor:
         dx_MH, dwords_VH = torch.empty_like(x_MH), torch.zeros_like(words_VH, dtype=torch.float32)
         dbias_V, part_VH = torch.zeros_like(bias_V), torch.empty_like(words_VH)
-        logits_PV = x_MH.new_empty(min(_AT_ONCE, len(x_MH)), len(words_VH))
+        at_once = _AT_ONCE if x_MH.device.type == "cpu" else max(_AT_ONCE, _GPU_LOGITS // len(words_VH))
+        logits_PV = x_MH.new_empty(min(at_once, len(x_MH)), len(words_VH))
         guesses_PV, ones_P = torch.empty_like(logits_PV), x_MH.new_ones(len(logits_PV))
         bias, places_P = bias_V.to(x_MH.dtype), torch.arange(len(logits_PV), device=x_MH.device)
         total = torch.zeros((), device=x_MH.device)
-        for start in range(0, len(x_MH), _AT_ONCE):
-            x_PH, targets_P, dx_PH = (whole[start : start + _AT_ONCE] for whole in (x_MH, targets_M, dx_MH))
+        for start in range(0, len(x_MH), at_once):
+            x_PH, targets_P, dx_PH = (whole[start : start + at_once] for whole in (x_MH, targets_M, dx_MH))
             logits, guesses, places = (buffer[: len(x_PH)] for buffer in (logits_PV, guesses_PV, places_P))
             torch.addmm(bias, x_PH, words_VH.T, out=logits)
             torch.softmax(logits, dim=-1, out=guesses)

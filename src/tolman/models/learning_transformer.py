@@ -92,6 +92,7 @@ class LearningTransformer(nn.Module):
         precision: of the matrix products and, while learning, of the residual stream.
         longest: tokens of a text, its frame included, that are looked at.
         prompts: ids that stand before a text whose vector is asked for, by role.
+        compiled: whether blocks are compiled, which takes a minute and pays on a GPU.
 
     Attributes:
         tokens_seen: by passes so far, specials and prefixes included.
@@ -105,9 +106,10 @@ class LearningTransformer(nn.Module):
         *,
         longest: int,
         prompts: Mapping[Role, tuple[int, ...]] | None = None,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
-        self.prompts = prompts or {}
+        self.prompts, self.compiled = prompts or {}, compiled
         self.start, self.frame, self.precision = start, frame, precision
         self.longest = min(longest, start.trunk.max_length)
         self.tokens_seen = 0
@@ -194,7 +196,9 @@ class LearningTransformer(nn.Module):
         x_TH = now.trunk.embeddings.finish(x_TH, lengths).to(getattr(torch, self.precision))
         guessing = np.ones(len(stream.ids), bool)
         guessing[(stream.offsets[:-1, None] + np.arange(count + len(self.frame.before) - 1)).ravel()] = False
-        return now.trunk.through(x_TH, lengths, causal=True)[torch.from_numpy(guessing).to(self.device)]
+        return now.trunk.through(x_TH, lengths, causal=True, compiled=self.compiled)[
+            torch.from_numpy(guessing).to(self.device)
+        ]
 
     def _latents(self, now: Transformer, texts: TokenSequences) -> Tensor:
         assert now.bottleneck is not None
@@ -225,7 +229,7 @@ class LearningTransformer(nn.Module):
 
     def _states(self, model: Transformer, ids_T: Tensor, lengths: Sequence[int], *, causal: bool = False) -> Tensor:
         x_TH = model.trunk.embeddings(ids_T, lengths).to(getattr(torch, self.precision))
-        return model.trunk.through(x_TH, lengths, causal=causal)
+        return model.trunk.through(x_TH, lengths, causal=causal, compiled=self.compiled)
 
     def _count(self, tokens: int) -> None:
         if torch.is_grad_enabled():  # who only looks learns nothing

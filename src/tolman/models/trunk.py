@@ -20,6 +20,7 @@ residual stream and the norms stay in float32 (while learning, the stream is bfl
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import torch
@@ -32,7 +33,8 @@ from tolman.models.tree import map_tensors
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+Activation: TypeAlias = Callable[[Tensor], Tensor]
+ACTIVATIONS: dict[str, Activation] = {
     "gelu": functional.gelu,
     "gelu_new": lambda x: functional.gelu(x, approximate="tanh"),
     "gelu_pytorch_tanh": lambda x: functional.gelu(x, approximate="tanh"),
@@ -94,7 +96,9 @@ class LayerNorm:
 
     def __call__(self, x_TH: Tensor) -> Tensor:
         """States (T, H)."""
-        return functional.layer_norm(x_TH, self.weight.shape, self.weight, self.bias, self.eps)
+        if x_TH.device.type == "cpu":  # its kernel takes states of another precision than the weights'
+            return functional.layer_norm(x_TH, self.weight.shape, self.weight, self.bias, self.eps)
+        return functional.layer_norm(x_TH.float(), self.weight.shape, self.weight, self.bias, self.eps).to(x_TH.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,13 @@ class Rotation:
         return turn(x_BLXAE, cos, sin)
 
 
+def part_heads(qkv_T3H: Tensor, count: int, heads: int, rotation: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values (B, A, L, E) of `count` sequences of one length, turned by place."""
+    parted = qkv_T3H.view(count, len(qkv_T3H) // count, 3, heads, -1)
+    q, k = (rotation(parted[:, :, :2]) if rotation else parted[:, :, :2]).permute(2, 0, 3, 1, 4)
+    return q, k, parted[:, :, 2].transpose(1, 2)
+
+
 @dataclass(frozen=True)
 class Attention:
     """Who attends to whom in one batch.
@@ -133,6 +144,7 @@ class Attention:
         causal: whether a token sees only itself and those before it.
         rotation: None where positions are part of the embeddings.
         bias_ALL: added to the scores, by distance; None for none.
+        part: cuts heads out of the queries, keys and values.
     """
 
     lengths: Sequence[int]
@@ -140,6 +152,7 @@ class Attention:
     causal: bool
     rotation: Rotation | None
     bias_ALL: Tensor | None
+    part: Callable[[Tensor, int, int, Rotation | None], tuple[Tensor, Tensor, Tensor]] = part_heads
 
     def __call__(self, qkv_T3H: Tensor) -> Tensor:
         """States (T, H), mixed."""
@@ -149,28 +162,27 @@ class Attention:
         parts = []
         for start, count, length in runs(self.lengths):
             stretch = qkv_T3H[start : start + count * length]
-            parted = stretch.view(count, length, 3, self.heads, -1)
-            q, k = (self.rotation(parted[:, :, :2]) if self.rotation else parted[:, :, :2]).permute(2, 0, 3, 1, 4)
-            v = parted[:, :, 2].transpose(1, 2)
+            q, k, v = self.part(stretch, count, self.heads, self.rotation)
             bias = None if self.bias_ALL is None else self.bias_ALL[:, :length, :length].to(q.dtype)
-            mix = _mix_explicitly if learning else _mix
-            mixed = mix(q, k, v, bias, causal=self.causal)
+            mixed = self._mix(q, k, v, bias, explicitly=learning)
             parts.append(mixed.transpose(1, 2).reshape(count * length, -1))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _tables(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         return (self.rotation.cos_LE.to(dtype), self.rotation.sin_LE.to(dtype)) if self.rotation else None
 
+    def _mix(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, explicitly: bool) -> Tensor:
+        if explicitly:
+            assert bias is not None
+            return _mix_explicitly(q, k, v, bias, causal=self.causal)
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=self.causal)
 
-def _mix(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, causal: bool) -> Tensor:
-    return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=causal)
 
-
-def _mix_explicitly(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, causal: bool) -> Tensor:
+def _mix_explicitly(q: Tensor, k: Tensor, v: Tensor, bias_ALL: Tensor, *, causal: bool) -> Tensor:
     """The same in three operations: their gradients are twice as fast on a CPU as those of the fused one, for short
     sequences."""
     count, heads, length, head = q.shape
-    hidden = q.new_zeros(1, length, length) if bias is None else bias.repeat(count, 1, 1)
+    hidden = bias_ALL.repeat(count, 1, 1)
     if causal:
         hidden = hidden + q.new_full((length, length), -math.inf).triu(1)
     flat_q, flat_k, flat_v = (part.reshape(count * heads, length, head) for part in (q, k, v))
@@ -179,10 +191,14 @@ def _mix_explicitly(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, cau
 
 
 class Block(Protocol):
-    """One layer."""
+    """One layer: what comes before its tokens see each other, and what comes after."""
 
-    def __call__(self, x_TH: Tensor, attention: Attention, activation: Callable[[Tensor], Tensor]) -> Tensor:
-        """States (T, H), float32, after it."""
+    def enter(self, x_TH: Tensor) -> Tensor:
+        """Queries, keys and values (T, 3H)."""
+        ...
+
+    def leave(self, x_TH: Tensor, mixed_TH: Tensor, activation: Activation) -> Tensor:
+        """States (T, H) after the layer, from those before it and what attention made of them."""
         ...
 
 
@@ -197,9 +213,13 @@ class PostNormBlock:
     down: Linear
     norm_output: LayerNorm
 
-    def __call__(self, x_TH: Tensor, attention: Attention, activation: Callable[[Tensor], Tensor]) -> Tensor:
-        """States (T, H), float32, after the layer."""
-        x_TH = self.norm_attention(x_TH + self.out(attention(self.qkv(x_TH))))
+    def enter(self, x_TH: Tensor) -> Tensor:
+        """Queries, keys and values (T, 3H)."""
+        return self.qkv(x_TH)
+
+    def leave(self, x_TH: Tensor, mixed_TH: Tensor, activation: Activation) -> Tensor:
+        """States (T, H) after the layer."""
+        x_TH = self.norm_attention(x_TH + self.out(mixed_TH))
         return self.norm_output(x_TH + self.down(activation(self.up(x_TH))))
 
 
@@ -219,10 +239,13 @@ class PreNormBlock:
     up: Linear
     down: Linear
 
-    def __call__(self, x_TH: Tensor, attention: Attention, activation: Callable[[Tensor], Tensor]) -> Tensor:
-        """States (T, H), float32, after the layer."""
-        normed_TH = self.norm_attention(x_TH) if self.norm_attention else x_TH
-        x_TH = x_TH + self.out(attention(self.qkv(normed_TH)))
+    def enter(self, x_TH: Tensor) -> Tensor:
+        """Queries, keys and values (T, 3H)."""
+        return self.qkv(self.norm_attention(x_TH) if self.norm_attention else x_TH)
+
+    def leave(self, x_TH: Tensor, mixed_TH: Tensor, activation: Activation) -> Tensor:
+        """States (T, H) after the layer."""
+        x_TH = x_TH + self.out(mixed_TH)
         return x_TH + self.down(gate(self.up(self.norm_output(x_TH)), activation))
 
 
@@ -300,14 +323,15 @@ class PackedTrunk:
         """States (T, H), float32, of sequences that lie one after the other in `ids_T`."""
         return self.through(self.embeddings(ids_T, lengths), lengths, causal=causal)
 
-    def through(self, x_TH: Tensor, lengths: Sequence[int], *, causal: bool = False) -> Tensor:
-        """The same from what the embeddings gave."""
+    def through(self, x_TH: Tensor, lengths: Sequence[int], *, causal: bool = False, compiled: bool = False) -> Tensor:
+        """The same from what the embeddings gave; `compiled` by what torch.compile makes of a block."""
         rotation = None
         if self.theta is not None:
             rotation = Rotation.of(max(lengths), self.width // self.heads, self.theta, x_TH.device)
-        attention = Attention(lengths, self.heads, causal, rotation, self._attention_bias(max(lengths)))
+        steps = compiled_steps() if compiled else PLAIN
+        attention = Attention(lengths, self.heads, causal, rotation, self._attention_bias(max(lengths)), steps.part)
         for block in self.blocks:
-            x_TH = block(x_TH, attention, ACTIVATIONS[self.activation])
+            x_TH = steps.leave(block, x_TH, attention(steps.enter(block, x_TH)), self.activation)
         return self.norm(x_TH) if self.norm else x_TH
 
     def _attention_bias(self, length: int) -> Tensor | None:
@@ -315,6 +339,33 @@ class PackedTrunk:
             return None
         buckets_LL = relative_buckets(length, len(self.relative_bias_KA)).to(self.relative_bias_KA.device)
         return self.relative_bias_KA[buckets_LL].permute(2, 0, 1)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Of a block: what comes before attention, in it, and after it; all else in it is one product after the other."""
+
+    enter: Callable[[Block, Tensor], Tensor]
+    part: Callable[[Tensor, int, int, Rotation | None], tuple[Tensor, Tensor, Tensor]]
+    leave: Callable[[Block, Tensor, Tensor, str], Tensor]
+
+
+def _enter(block: Block, x_TH: Tensor) -> Tensor:
+    return block.enter(x_TH)
+
+
+def _leave(block: Block, x_TH: Tensor, mixed_TH: Tensor, activation: str) -> Tensor:
+    return block.leave(x_TH, mixed_TH, ACTIVATIONS[activation])
+
+
+PLAIN = Steps(_enter, part_heads, _leave)
+
+
+@cache
+def compiled_steps() -> Steps:
+    """The same, the elementwise operations of each fused by torch.compile, for any number of tokens."""
+    compiled = partial(torch.compile, dynamic=True)
+    return Steps(compiled(_enter), compiled(part_heads), compiled(_leave))
 
 
 def relative_buckets(length: int, buckets: int) -> Tensor:
