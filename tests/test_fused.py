@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from tolman.models.fused import attend, gate
+from tolman.models.fused import attend, gate, turn, turn_whole
 from tolman.models.packing import runs
 from tolman.models.trunk import ACTIVATIONS, Attention, Rotation
 
@@ -69,4 +69,13 @@ def test_gating_and_its_gradient_are_those_of_the_textbook(name):
         up = drawn(5, 12).requires_grad_()
         (gated(up, ACTIVATIONS[name]) * drawn(5, 6)).sum().backward()
         gradients.append(up.grad)
+    torch.testing.assert_close(*gradients)
+
+
+def test_turning_in_one_expression_is_the_same_back_and_forth():
+    x, cos, sin = drawn(2, 5, 3, 8).requires_grad_(), drawn(5, 1, 8), drawn(5, 1, 4).repeat(1, 1, 2)
+    weights = drawn(2, 5, 3, 8)
+    expected, whole = turn(x, cos, sin), turn_whole(x, cos, sin)
+    torch.testing.assert_close(whole, expected)
+    gradients = [torch.autograd.grad((turned * weights).sum(), x)[0] for turned in (expected, whole)]
     torch.testing.assert_close(*gradients)

@@ -25,6 +25,8 @@ ORDER = (
     "tokenization",
     "models",
     "objectives",
+    "ceiling",
+    "muon",
     "optimization",
     "encoding",
     "effort",

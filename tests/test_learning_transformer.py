@@ -1,11 +1,12 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from tolman.models import learning_transformer
+from tolman.models import learning_transformer, trunk
 from tolman.models.fresh import fresh_transformer
 from tolman.models.learning_transformer import Frame, LearningTransformer
 from tolman.objectives.autoencoding import Autoencoding
@@ -171,6 +172,32 @@ def test_a_quarter_of_the_batches_is_of_sentences_that_stand_alone():
     assert all((ids[:, 1:-1] == 9).all() for ids in alone)
     assert np.mean([ids.shape[1] == 16 for ids in alone]) == pytest.approx(48 / 56, abs=0.1)
     assert {ids.shape for ids in drawn if not (ids == 9).any()} == {(8, 20)}
+
+
+def test_windows_are_cut_into_parts_each_as_often_and_of_as_many_tokens():
+    documents = TokenSequences.join([np.arange(200, dtype=np.int32)])
+    drawing = Windows.of(documents, FRAME, batch=8, length=20, vocabulary=V, cuts=(1, 2, 4))
+    shapes = [drawing.draw(np.random.default_rng(seed)).shape for seed in range(300)]
+    assert set(shapes) == {(8, 20), (16, 10), (32, 5)}
+    assert all(80 <= shapes.count(shape) <= 120 for shape in set(shapes))
+
+
+def test_compiled_blocks_learn_the_same(monkeypatch):
+    """For more numbers and lengths of sequences than one; the compiler's last stage, which makes code, left out."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    trunk.compiled_steps.cache_clear()
+    plain, compiled = learner(), learner()
+    compiled.compiled = True
+    for name, objective in OBJECTIVES.items():
+        for seed in range(2):
+            found = []
+            for model in (plain, compiled):
+                model.zero_grad()
+                loss = objective().loss(model, np.random.default_rng(seed))
+                loss.backward()
+                found.append((loss, {name: part.grad for name, part in model.named_parameters()}))
+            torch.testing.assert_close(*found, msg=lambda told, name=name: f"{name}: {told}")
+    trunk.compiled_steps.cache_clear()
 
 
 def test_where_no_sentence_fits_all_windows_are_of_documents():

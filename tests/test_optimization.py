@@ -42,6 +42,24 @@ def test_steps_of_an_orthogonal_group_have_even_singular_values():
     assert values.max() / values.min() < 3
 
 
+def test_orthogonal_steps_are_those_of_pytorchs_muon():
+    shapes = [(12, 6), (6, 12), (6, 6), (12, 6)]
+    torch.manual_seed(0)
+    ours = [nn.Parameter(torch.randn(shape)) for shape in shapes]
+    theirs = [nn.Parameter(parameter.detach().clone()) for parameter in ours]
+    optimizers = Optimizers([Group(ours, 0.02, 0.1, orthogonal=True)])
+    muon = torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw")
+    for _ in range(3):
+        for mine, other in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn(mine.shape)
+            other.grad = mine.grad.clone()
+        optimizers.step(1.0)
+        muon.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-3)  # its products are in bfloat16
+        assert (mine - other).norm() < 1e-3 * other.norm()
+
+
 def test_what_is_remembered_goes_on_where_it_stopped():
     straight, halted = model(), model()
     groups = lambda net: [Group([net[0].weight], 0.01, orthogonal=True), Group([*net[1].parameters()], 0.02)]  # noqa: E731

@@ -169,6 +169,15 @@ def test_the_rate_warms_up_and_decays_to_its_floor():
     assert len(set(rates[9:])) == len(rates[9:])
 
 
+def test_the_peak_of_a_long_run_is_lower_whether_steps_or_the_clock_end_it():
+    short, long = (Schedule(steps, 1e9, warmup=0.1, knee=600) for steps in (400, 2_400))
+    assert max(short.rate(step, 0.0) for step in range(400)) == pytest.approx(0.9, abs=0.01)
+    assert max(long.rate(step, 0.0) for step in range(2_400)) == pytest.approx(0.9 / 2, abs=0.01)
+    clock = Schedule(10**9, 240.0, warmup=0.1, knee=600)  # ten steps a second
+    assert clock.rate(1_200, 120.0) == pytest.approx(long.rate(1_200, 0.0))
+    assert Schedule(10**9, 240.0, warmup=0.0, knee=600).rate(0, 0.0) == 1.0
+
+
 @pytest.mark.parametrize(("steps", "seconds"), [(10, 0.0), (10, -1.0), (0, 5.0)])
 def test_no_room_for_a_step_is_an_error(steps, seconds):
     with pytest.raises(BudgetError, match="--budget"):

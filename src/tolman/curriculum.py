@@ -104,7 +104,7 @@ class Curriculum:
                 "from nothing, a smaller --size"
             )
 
-    def windows(self, recipe: Numbers, extra: int = 0) -> Windows:
+    def windows(self, recipe: Numbers, extra: int = 0, **drawing: Any) -> Windows:
         """As many as hold the tokens of a batch, each `extra` longer than the longest sequence."""
         length = recipe.window + extra
         return Windows.of(
@@ -114,6 +114,7 @@ class Curriculum:
             length=length,
             vocabulary=self.vocabulary,
             sentences=self.sentences,
+            **drawing,
         )
 
 
@@ -133,7 +134,7 @@ def _contrastive(curriculum: Curriculum, recipe: Numbers) -> Contrastive:
 
 
 OBJECTIVES: Mapping[str, Callable[[Curriculum, Numbers], Objective[Any]]] = {
-    "masked": lambda curriculum, recipe: Masked(curriculum.windows(recipe)),
+    "masked": lambda curriculum, recipe: Masked(curriculum.windows(recipe, share=0.5, cuts=(1, 2, 4))),
     "causal": lambda curriculum, recipe: Causal(curriculum.windows(recipe, extra=1)),
     "autoencoding": lambda curriculum, recipe: Autoencoding(curriculum.sentences, recipe.tokens // 2),
     "contrastive": _contrastive,

@@ -13,6 +13,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from tolman.muon import StackedMuon
+
 BETAS = (0.9, 0.98)
 CLIP = 1.0  # norm of all gradients together
 
@@ -90,7 +92,7 @@ class Optimizers:
 
 def _optimizer(group: Group) -> torch.optim.Optimizer:
     if group.orthogonal:
-        return torch.optim.Muon(
+        return StackedMuon(
             group.parameters, lr=group.rate, weight_decay=group.decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"
         )
     return torch.optim.AdamW(group.parameters, lr=group.rate, betas=BETAS, weight_decay=group.decay, fused=True)

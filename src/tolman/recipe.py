@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, TypeAlias
@@ -120,6 +119,7 @@ class TransformerRecipe:
         matrix_rate: of matrices, whose steps are made orthogonal.
         decay: of matrices.
         warmup: share of the run in which the rate rises.
+        knee: steps of a run, beyond which the peak falls with the square root of their number.
         temperature: of the contrastive softmax.
         stretch: tokens of a text of a pair, at most.
         latents: vectors that a text is reconstructed from.
@@ -135,6 +135,7 @@ class TransformerRecipe:
     matrix_rate: float
     decay: float = 0.01
     warmup: float = 0.05
+    knee: int = 600
     temperature: float = 0.08
     stretch: int = 64
     latents: int = 16
@@ -173,8 +174,8 @@ class TransformerRecipe:
 
     def on_gpus(self, count: int) -> "TransformerRecipe":
         """The same step in one round for each of so many GPUs, which have no use for rounds that fit into a cache."""
-        rounds = math.gcd(self.rounds, count)
-        together = self.rounds // rounds
+        together = -(-self.rounds // count)
+        rounds = self.rounds // together
         return replace(self, tokens=together * self.tokens, pairs=together * self.pairs, rounds=rounds)
 
     def fingerprint(self, *dependencies: object) -> str:

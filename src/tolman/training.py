@@ -61,17 +61,21 @@ class Schedule:
         seconds: at most this long.
         warmup: share of the run in which the rate rises to its peak.
         floor: share of the peak that the linear decay ends at.
+        knee: steps of a run, beyond which the peak falls with the square root of their number; None for never.
     """
 
     steps: int
     seconds: float
     warmup: float = 0.05
     floor: float = 0.02
+    knee: int | None = None
 
     @classmethod
-    def until(cls, ended: float, steps: int | None = None, *, warmup: float = 0.05) -> "Schedule":
+    def until(
+        cls, ended: float, steps: int | None = None, *, warmup: float = 0.05, knee: int | None = None
+    ) -> "Schedule":
         """Up to the moment `ended` of `time.monotonic`, and so many steps; one that has passed leaves time for one."""
-        return cls(steps or _ENDLESS, max(ended - time.monotonic(), _LEAST_SECONDS), warmup)
+        return cls(steps or _ENDLESS, max(ended - time.monotonic(), _LEAST_SECONDS), warmup, knee=knee)
 
     def place(self, step: int, elapsed: float) -> float:
         """Share of the run that is done, 0 to 1."""
@@ -81,7 +85,13 @@ class Schedule:
         """Share of the peak learning rate of the next step."""
         place = min(1.0, self.place(step, elapsed))
         rise = max(self.place(step + 1, elapsed), place) / self.warmup if self.warmup else 1.0
-        return min(1.0, rise) * (1 - (1 - self.floor) * place)
+        return self._peak(step, place) * min(1.0, rise) * (1 - (1 - self.floor) * place)
+
+    def _peak(self, step: int, place: float) -> float:
+        """Lower for a long run, whose length shows by how many steps have led how far."""
+        if self.knee is None or not place:
+            return 1.0
+        return min(1.0, math.sqrt(self.knee * place / max(1, step)))
 
 
 @dataclass(frozen=True)

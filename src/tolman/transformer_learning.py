@@ -105,7 +105,7 @@ def learn_transformer(
     run = train(
         learner,
         wanted,
-        Schedule.until(ended, steps, warmup=recipe.warmup),
+        Schedule.until(ended, steps, warmup=recipe.warmup, knee=recipe.knee),
         Optimizers(grouped(learner, recipe), clip=CLIP),
         seed=seed,
         checkpoint=checkpoint,

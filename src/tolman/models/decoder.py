@@ -187,7 +187,7 @@ class _Recall(Attention):
     def __call__(self, qkv_T3H: Tensor) -> Tensor:
         """States (T, H), mixed."""
         count, new = len(self.lengths), self.lengths[0]
-        q, k, v = self.part(qkv_T3H, count, self.heads, self.rotation)
+        q, k, v = self._parted(qkv_T3H, count)
         first = not self.kept
         self.kept[:] = [k, v] if first else [torch.cat(pair, dim=2) for pair in zip(self.kept, (k, v), strict=True)]
         mixed = functional.scaled_dot_product_attention(q, self.kept[0], self.kept[1], is_causal=first)

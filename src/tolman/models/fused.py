@@ -28,6 +28,13 @@ def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return turned
 
 
+def turn_whole(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """The same in one expression over the whole dimension: what a compiler makes one pass of, back and forth."""
+    half = x.shape[-1] // 2
+    signed = torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
+    return x * cos + x.roll(half, -1) * signed
+
+
 def attend(
     qkv_T3H: Tensor, lengths: Sequence[int], heads: int, rotation: tuple[Tensor, Tensor] | None, *, causal: bool
 ) -> Tensor:

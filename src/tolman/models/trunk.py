@@ -20,14 +20,15 @@ residual stream and the norms stay in float32 (while learning, the stream is bfl
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
+from itertools import pairwise
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tolman.models.fused import attend, gate, turn
+from tolman.models.fused import attend, gate, turn, turn_whole
 from tolman.models.packing import runs
 from tolman.models.tree import map_tensors
 
@@ -120,18 +121,14 @@ class Rotation:
         angles_LE = torch.cat([angles_LF, angles_LF], dim=1)
         return cls(angles_LE.cos(), angles_LE.sin())
 
-    def __call__(self, x_BLXAE: Tensor) -> Tensor:
-        """Each of X kinds of heads (queries, keys) turned, in the precision they came in."""
-        length, head = x_BLXAE.shape[1], x_BLXAE.shape[-1]
-        cos, sin = (table[:length].to(x_BLXAE.dtype).view(length, 1, 1, head) for table in (self.cos_LE, self.sin_LE))
-        return turn(x_BLXAE, cos, sin)
 
-
-def part_heads(qkv_T3H: Tensor, count: int, heads: int, rotation: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values (B, A, L, E) of `count` sequences of one length, turned by place."""
-    parted = qkv_T3H.view(count, len(qkv_T3H) // count, 3, heads, -1)
-    q, k = (rotation(parted[:, :, :2]) if rotation else parted[:, :, :2]).permute(2, 0, 3, 1, 4)
-    return q, k, parted[:, :, 2].transpose(1, 2)
+def _turned(qkv_BL3AE: Tensor, cos_LE: Tensor, sin_LE: Tensor) -> Tensor:
+    """Queries and keys turned by place, values as they are."""
+    cos, sin = (table.to(qkv_BL3AE.dtype)[:, None, None] for table in (cos_LE, sin_LE))
+    if qkv_BL3AE.device.type == "cpu":
+        return torch.cat([turn(qkv_BL3AE[:, :, :2], cos, sin), qkv_BL3AE[:, :, 2:]], dim=2)
+    still, none = torch.ones_like(cos), torch.zeros_like(sin)  # one expression, of which a compiler makes one pass
+    return turn_whole(qkv_BL3AE, torch.cat([cos, cos, still], dim=1), torch.cat([sin, sin, none], dim=1))
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ class Attention:
         causal: whether a token sees only itself and those before it.
         rotation: None where positions are part of the embeddings.
         bias_ALL: added to the scores, by distance; None for none.
-        part: cuts heads out of the queries, keys and values.
+        turned: turns queries and keys.
     """
 
     lengths: Sequence[int]
@@ -152,7 +149,7 @@ class Attention:
     causal: bool
     rotation: Rotation | None
     bias_ALL: Tensor | None
-    part: Callable[[Tensor, int, int, Rotation | None], tuple[Tensor, Tensor, Tensor]] = part_heads
+    turned: Callable[[Tensor, Tensor, Tensor], Tensor] = _turned
 
     def __call__(self, qkv_T3H: Tensor) -> Tensor:
         """States (T, H), mixed."""
@@ -161,12 +158,20 @@ class Attention:
             return attend(qkv_T3H, self.lengths, self.heads, self._tables(qkv_T3H.dtype), causal=self.causal)
         parts = []
         for start, count, length in runs(self.lengths):
-            stretch = qkv_T3H[start : start + count * length]
-            q, k, v = self.part(stretch, count, self.heads, self.rotation)
+            whole = count == len(self.lengths)  # a slice would cost zeros and a copy on the way back
+            q, k, v = self._parted(qkv_T3H if whole else qkv_T3H[start : start + count * length], count)
             bias = None if self.bias_ALL is None else self.bias_ALL[:, :length, :length].to(q.dtype)
             mixed = self._mix(q, k, v, bias, explicitly=learning)
             parts.append(mixed.transpose(1, 2).reshape(count * length, -1))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _parted(self, qkv_T3H: Tensor, count: int) -> Sequence[Tensor]:
+        """Queries, keys and values (B, A, L, E) of sequences of one length, turned by place."""
+        parted = qkv_T3H.view(count, len(qkv_T3H) // count, 3, self.heads, -1)
+        if self.rotation is not None:
+            length = parted.shape[1]
+            parted = self.turned(parted, self.rotation.cos_LE[:length], self.rotation.sin_LE[:length])
+        return [part.transpose(1, 2) for part in parted.unbind(2)]
 
     def _tables(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         return (self.rotation.cos_LE.to(dtype), self.rotation.sin_LE.to(dtype)) if self.rotation else None
@@ -329,9 +334,12 @@ class PackedTrunk:
         if self.theta is not None:
             rotation = Rotation.of(max(lengths), self.width // self.heads, self.theta, x_TH.device)
         steps = compiled_steps() if compiled else PLAIN
-        attention = Attention(lengths, self.heads, causal, rotation, self._attention_bias(max(lengths)), steps.part)
-        for block in self.blocks:
-            x_TH = steps.leave(block, x_TH, attention(steps.enter(block, x_TH)), self.activation)
+        bias_ALL = self._attention_bias(max(lengths))
+        attention = Attention(lengths, self.heads, causal, rotation, bias_ALL, steps.turned)
+        qkv_T3H = steps.enter(self.blocks[0], x_TH)
+        for block, following in pairwise(self.blocks):
+            x_TH, qkv_T3H = steps.between(block, following, x_TH, attention(qkv_T3H), self.activation)
+        x_TH = steps.leave(self.blocks[-1], x_TH, attention(qkv_T3H), self.activation)
         return self.norm(x_TH) if self.norm else x_TH
 
     def _attention_bias(self, length: int) -> Tensor | None:
@@ -343,10 +351,19 @@ class PackedTrunk:
 
 @dataclass(frozen=True)
 class Steps:
-    """Of a block: what comes before attention, in it, and after it; all else in it is one product after the other."""
+    """What a pass is made of beside attention itself.
+
+    Attributes:
+        enter: from the first states to the first block's queries, keys and values.
+        turned: these turned by place.
+        between: from what attention made of them to the states after the block and the next block's queries, keys and
+            values.
+        leave: the same for the last block, which has no next.
+    """
 
     enter: Callable[[Block, Tensor], Tensor]
-    part: Callable[[Tensor, int, int, Rotation | None], tuple[Tensor, Tensor, Tensor]]
+    turned: Callable[[Tensor, Tensor, Tensor], Tensor]
+    between: Callable[[Block, Block, Tensor, Tensor, str], tuple[Tensor, Tensor]]
     leave: Callable[[Block, Tensor, Tensor, str], Tensor]
 
 
@@ -354,18 +371,23 @@ def _enter(block: Block, x_TH: Tensor) -> Tensor:
     return block.enter(x_TH)
 
 
+def _between(block: Block, following: Block, x_TH: Tensor, mixed_TH: Tensor, activation: str) -> tuple[Tensor, Tensor]:
+    x_TH = block.leave(x_TH, mixed_TH, ACTIVATIONS[activation])
+    return x_TH, following.enter(x_TH)
+
+
 def _leave(block: Block, x_TH: Tensor, mixed_TH: Tensor, activation: str) -> Tensor:
     return block.leave(x_TH, mixed_TH, ACTIVATIONS[activation])
 
 
-PLAIN = Steps(_enter, part_heads, _leave)
+PLAIN = Steps(_enter, _turned, _between, _leave)
 
 
 @cache
 def compiled_steps() -> Steps:
-    """The same, the elementwise operations of each fused by torch.compile, for any number of tokens."""
-    compiled = partial(torch.compile, dynamic=True)
-    return Steps(compiled(_enter), compiled(part_heads), compiled(_leave))
+    """The same, the elementwise operations of each fused by torch.compile: first for the number and length of sequences
+    that come first, then for any."""
+    return Steps(torch.compile(_enter), torch.compile(_turned), torch.compile(_between), torch.compile(_leave))
 
 
 def relative_buckets(length: int, buckets: int) -> Tensor:

@@ -1,13 +1,14 @@
-"""Running text, cut into windows of one length: what language modelling draws from.
+"""Running text, cut into windows of one length a batch: what language modelling draws from.
 
-Most batches are windows of documents, one after the other. Some are single sentences of one length, each in its frame
-and alone in its sequence, so that the model also knows what stands alone: a document begins with a title, and of
-nothing but documents it would learn to take every short text for one.
+Most batches are windows of documents. Some are single sentences of one length, each in its frame and alone in its
+sequence, so that the model also knows what stands alone: a document begins with a title, and of nothing but documents
+it would learn to take every short text for one.
 
 Legend for shapes:
     B  sequences of a batch     L  tokens of a sequence
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 from tolman.models.learning_transformer import Frame
 from tolman.tokenization import TokenSequences
 
-_ALONE = 0.25  # share of the batches that are of single sentences
 _LENGTHS = (8, 12, 16, 20, 24, 32)
 """Of sentences that stand alone, the frame included: few, for each makes the processor's library prepare, and keep,
 programs of its own."""
@@ -32,6 +32,8 @@ class Windows:
         batch, length: of what is drawn from it.
         vocabulary: V.
         alone: sentences in their frames, each of one of a few lengths; None where there are none.
+        share: of the batches that are of single sentences.
+        cuts: into how many parts a window may be cut, each as often: a batch of more and shorter windows.
     """
 
     stream: NDArray[np.int32]
@@ -39,6 +41,8 @@ class Windows:
     length: int
     vocabulary: int
     alone: TokenSequences | None = None
+    share: float = 0.25
+    cuts: Sequence[int] = (1,)
 
     @classmethod
     def of(
@@ -50,13 +54,15 @@ class Windows:
         length: int,
         vocabulary: int,
         sentences: TokenSequences | None = None,
+        share: float = 0.25,
+        cuts: Sequence[int] = (1,),
     ) -> "Windows":
         """From documents, each with its frame, and from those sentences that have one of a few lengths."""
         alone = frame.put(sentences) if sentences is not None else None
         if alone is not None:
             fitting = np.flatnonzero(np.isin(alone.lengths, _LENGTHS))
             alone = alone.only(fitting[np.argsort(alone.lengths[fitting], kind="stable")])
-        return cls(frame.put(documents).ids, batch, length, vocabulary, alone if alone else None)
+        return cls(frame.put(documents).ids, batch, length, vocabulary, alone if alone else None, share, cuts)
 
     @property
     def possible(self) -> bool:
@@ -65,10 +71,12 @@ class Windows:
 
     def draw(self, generator: np.random.Generator) -> NDArray[np.int64]:
         """Sequences (B, L): windows that begin at random places, or sentences of one length, of as many tokens."""
-        if self.alone is not None and generator.random() < _ALONE:
+        if self.alone is not None and generator.random() < self.share:
             return self._sentences(self.alone, generator)
-        starts = generator.integers(0, len(self.stream) - self.length + 1, self.batch)
-        windows_BL: NDArray[np.int64] = self.stream[starts[:, None] + np.arange(self.length)].astype(np.int64)
+        cut = int(generator.choice(self.cuts))
+        length = max(1, self.length // cut)
+        starts = generator.integers(0, len(self.stream) - length + 1, self.batch * cut)
+        windows_BL: NDArray[np.int64] = self.stream[starts[:, None] + np.arange(length)].astype(np.int64)
         return windows_BL
 
     def _sentences(self, alone: TokenSequences, generator: np.random.Generator) -> NDArray[np.int64]:
