@@ -24,7 +24,7 @@ from tolman.progress import Silent
 from tolman.ranking import HybridRanking
 from tolman.scratch import Trial, learn_scratch
 from tolman.space.language import guess_language
-from tolman.tuning import bm25_scores, choose_lexical_weight
+from tolman.tuning import bm25_scores, choose_lexical_weight, usual_lexical_weight
 
 SEED = 0
 
@@ -39,7 +39,7 @@ def only_ranked(s: RetrievalSet) -> RetrievalSet:
 
 def measure(s: RetrievalSet, seconds: float) -> dict[str, object]:
     exam = set_exam(s.titles, s.texts, seed=SEED)
-    pool, ground = exam.pool(POOL, SEED), Ground(s)
+    pool, ground = exam.pool(POOL, SEED) if len(exam) else None, Ground(s)
     true: list[float] = []
 
     def cosines(trial: Trial) -> np.ndarray:
@@ -57,8 +57,10 @@ def measure(s: RetrievalSet, seconds: float) -> dict[str, object]:
         watch=lambda trial: true.append(100 * mean_ndcg(cosines(trial), s)),
     )
     best_QN = cosines(learned.best)
-    lexical_QN = bm25_scores(pool, guess_language(pool.contents[:200]))
-    weight = choose_lexical_weight(pool, pool.cosines(learned.best.encoder), lexical_QN, pretrained=False).weight
+    weight = usual_lexical_weight(natural=exam.natural, pretrained=False)
+    if pool is not None:
+        lexical_QN = bm25_scores(pool, guess_language(pool.contents[:200]))
+        weight = choose_lexical_weight(pool, pool.cosines(learned.best.encoder), lexical_QN, pretrained=False).weight
     chosen, choice = 100 * mean_ndcg(best_QN, s), learned.choice or {}
     return {
         "set": s.name,
@@ -71,6 +73,7 @@ def measure(s: RetrievalSet, seconds: float) -> dict[str, object]:
         "usual regret": max(true) - true[0],
         "BM25": 100 * mean_ndcg(ground.own_bm25, s),
         "hybrid": 100 * mean_ndcg(HybridRanking(weight).score_all(best_QN, ground.own_bm25), s),
+        "weight": weight,
         "best of draws": choice.get("best"),
         "judging share": learned.judging / seconds,
     }

@@ -9,6 +9,7 @@ Legend for shapes:
     C  candidates
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,20 +71,23 @@ class Rung:
     steps: int
 
 
-def rungs(steps: int, affordable: float) -> list[Rung]:
+def rungs(steps: int, affordable: float, judged: float = math.inf) -> list[Rung]:
     """Rungs at a third, all and three times `steps`, as many candidates as fit; none where there is no time for one.
 
     Args:
         steps: of the usual recipe.
         affordable: steps that there is time for in all.
+        judged: trials that there is time for to judge.
     """
     for lengths in ((steps / ETA, steps, steps * ETA), (steps / ETA, steps), (steps,)):
         fewest = ETA ** (len(lengths) - 1)
         built = _built(lengths, fewest)
-        if _cost(built) > affordable:
+        if _cost(built) > affordable or _trials(built) > judged:
             continue
         count = fewest
-        while _cost(larger := _built(lengths, count + 1)) <= affordable and count < _MIXED:
+        while (
+            _cost(larger := _built(lengths, count + 1)) <= affordable and _trials(larger) <= judged and count < _MIXED
+        ):
             built, count = larger, count + 1
         return built
     return []
@@ -95,6 +99,10 @@ def _built(lengths: Sequence[float], count: int) -> list[Rung]:
 
 def _cost(built: Sequence[Rung]) -> int:
     return sum(rung.candidates * rung.steps for rung in built)
+
+
+def _trials(built: Sequence[Rung]) -> int:
+    return sum(rung.candidates for rung in built)
 
 
 @dataclass(frozen=True)

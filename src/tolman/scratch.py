@@ -31,6 +31,7 @@ _RESERVE = 0.1  # of the budget, for judging
 _HEADROOM = 1.2  # over the time that a recipe is expected to take
 _WARMUP_STEPS = 10
 _TO_GO_BACK = 2.0  # standard errors: on no corpus with labels was the start the better one
+_JUDGING = 0.08  # of the budget, at most, for judging many
 _TO_LEAVE = 2.0  # standard errors that the best of many must lead by: it is the luckiest of them, too
 
 Search: TypeAlias = Literal["neighbours", "halving", "none"]
@@ -281,7 +282,11 @@ class _Halving(_RecipeSearch):
         if usual.run is None or not usual.run.steps or usual.run.steps < usual.recipe.steps:
             self.progress.say("the budget is over after the usual recipe: give more to choose among others")
             return usual, trials
-        planned = rungs(usual.recipe.steps, self.clock.left / _HEADROOM / (usual.run.seconds / usual.run.steps))
+        planned = rungs(
+            usual.recipe.steps,
+            self.clock.left / _HEADROOM / (usual.run.seconds / usual.run.steps),
+            _JUDGING * self.clock.seconds / self.judging - 1,
+        )
         alike = list(candidates(usual.recipe, seed=self.seed))
         best = usual
         for level, rung in enumerate(planned):
