@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -60,7 +61,7 @@ def format_table(rows: Sequence[Mapping[str, Cell]]) -> str:
 
 
 def describe_machine() -> dict[str, Cell]:
-    """What the numbers depend on: processor, its matrix instructions, cores, threads, memory."""
+    """What the numbers depend on: processor, its matrix instructions, GPU, cores, threads, memory."""
     cpuinfo = _read("/proc/cpuinfo")
     model = re.search(r"model name\s*:\s*(.+)", cpuinfo)
     flags = re.search(r"flags\s*:\s*(.+)", cpuinfo)
@@ -69,11 +70,18 @@ def describe_machine() -> dict[str, Cell]:
     return {
         "processor": model.group(1).strip() if model else platform.processor(),
         "instructions": " ".join(flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in known),
+        "gpu": _gpu(),
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS", "unset"),
         "memory_gb": round(int(memory.group(1)) / 2**20, 1) if memory else None,
         "python": platform.python_version(),
     }
+
+
+def _gpu() -> str | None:
+    """Of a process that has PyTorch loaded, which those that compute on a GPU have."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None
 
 
 def _align(cell: str, width: int, right: bool) -> str:

@@ -35,6 +35,13 @@ def test_rungs_fit_and_more_time_buys_more(affordable):
         assert upper.candidates == max(1, lower.candidates // 3)
 
 
+@pytest.mark.parametrize("judged", [0, 1, 5, 20])
+def test_no_more_is_tried_than_there_is_time_to_judge(judged):
+    built = rungs(96, 50_000, judged)
+    assert sum(rung.candidates for rung in built) <= judged
+    assert bool(built) == (judged >= 1)
+
+
 def test_a_clear_winner_is_certain_and_noise_is_not():
     generator = np.random.default_rng(0)
     noise = generator.normal(0, 1, (2, 300)).astype(np.float32)
