@@ -6,7 +6,7 @@ Masked language modelling of one model on DATA/wiki_en_small. Trainer runs with 
 on a CPU, AdamW) on the same model, loaded from the folder that we write, each document cut to the model's window and
 padded by `DataCollatorForLanguageModeling`, as its documentation does. Both take turns on the same thread; the middle
 one of the repetitions counts. Tokens are those that a model reads, padding left out. The ceiling is a product of large
-matrices on the same thread in the same precision, measured in every turn; the share of it counts the operations of the
+matrices in the same place and precision, measured in every turn; the share of it counts the operations of the
 passes alone (Kaplan et al. 2020), not those of the optimiser. On a GPU, blocks are compiled, and with `--peak` the
 share of what its maker promises (MFU) is told too.
 """
@@ -58,7 +58,7 @@ class Ground:
         texts = read_corpus(data / "wiki_en_small" / "wiki_en_small.jsonl.gz").contents()
         recipe = TransformerRecipe.derive(sum(map(len, texts)), len(texts), size)
         if SOLO.device.type == "cuda":
-            recipe = recipe.on_gpus(1)
+            recipe = recipe.on_gpus(1, documents=len(texts), memory=torch.cuda.mem_get_info()[0])
         tokenizer = train_text_tokenizer(texts, vocabulary=recipe.vocabulary)
         shape = recipe.shape
         start = fresh_transformer(
@@ -171,7 +171,7 @@ def main() -> None:
     ground = Ground.prepare(options.data, options.size)
     turns = []
     for _ in range(options.repeats):
-        ceiling = matrix_ceiling(fastest_precision(SOLO.device))
+        ceiling = matrix_ceiling(fastest_precision(SOLO.device), SOLO.device)
         tokens, operations = ours(ground, options.seconds)
         turns.append((tokens, trainers(ground, options.seconds), operations, ceiling))
     tokens, theirs, operations, ceiling = (statistics.median(column) for column in zip(*turns, strict=True))

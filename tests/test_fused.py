@@ -5,7 +5,7 @@ import torch
 
 from tolman.models.fused import attend, gate, turn, turn_whole
 from tolman.models.packing import runs
-from tolman.models.trunk import ACTIVATIONS, Attention, Rotation
+from tolman.models.trunk import ACTIVATIONS, Attention, Rotation, turned
 
 HEADS, WIDTH = 2, 16
 LENGTHS = [7, 7, 3, 1, 1]
@@ -79,3 +79,10 @@ def test_turning_in_one_expression_is_the_same_back_and_forth():
     torch.testing.assert_close(whole, expected)
     gradients = [torch.autograd.grad((turned * weights).sum(), x)[0] for turned in (expected, whole)]
     torch.testing.assert_close(*gradients)
+
+
+def test_values_are_not_turned():
+    qkv, rotation = drawn(2, 5, 3, HEADS, 8), Rotation(drawn(5, 8), drawn(5, 4).repeat(1, 2))
+    whole = turned(qkv, rotation.cos_LE, rotation.sin_LE)
+    cos, sin = rotation.cos_LE[:, None, None], rotation.sin_LE[:, None, None]
+    torch.testing.assert_close(whole, torch.cat([turn(qkv[:, :, :2], cos, sin), qkv[:, :, 2:]], dim=2))

@@ -4,6 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.backends.registry import lookup_backend
 from torch.nn import functional
 
 from tolman.models import learning_transformer, trunk
@@ -182,10 +183,31 @@ def test_windows_are_cut_into_parts_each_as_often_and_of_as_many_tokens():
     assert all(80 <= shapes.count(shape) <= 120 for shape in set(shapes))
 
 
-def test_compiled_blocks_learn_the_same(monkeypatch):
-    """For more numbers and lengths of sequences than one; the compiler's last stage, which makes code, left out."""
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
-    trunk.compiled_steps.cache_clear()
+@pytest.fixture
+def graphs(monkeypatch):
+    """What was compiled; the compiler's last stage, which makes code, is left out."""
+    made = []
+
+    def noting(graph, inputs):
+        made.append(graph)
+        return lookup_backend("aot_eager")(graph, inputs)
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=noting))
+    trunk.compiled_kernels.cache_clear()
+    yield made
+    trunk.compiled_kernels.cache_clear()
+
+
+def test_many_texts_are_made_again_on_the_way_back_by_what_is_not_compiled(graphs, monkeypatch):
+    monkeypatch.setattr(learning_transformer, "TOKENS_AT_ONCE", 100)
+    model = learner()
+    model.compiled = True
+    OBJECTIVES["contrastive"]().loss(model, np.random.default_rng(0)).backward()
+    assert not graphs
+
+
+def test_compiled_blocks_learn_the_same(graphs):
+    """For more numbers and lengths of sequences than one."""
     plain, compiled = learner(), learner()
     compiled.compiled = True
     for name, objective in OBJECTIVES.items():
@@ -197,7 +219,7 @@ def test_compiled_blocks_learn_the_same(monkeypatch):
                 loss.backward()
                 found.append((loss, {name: part.grad for name, part in model.named_parameters()}))
             torch.testing.assert_close(*found, msg=lambda told, name=name: f"{name}: {told}")
-    trunk.compiled_steps.cache_clear()
+    assert 3 <= len(graphs) <= 12, "before, between and after: for the first shape, and for any"
 
 
 def test_where_no_sentence_fits_all_windows_are_of_documents():

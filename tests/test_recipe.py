@@ -1,5 +1,6 @@
 from dataclasses import fields
 
+from tolman.crew import Crew
 from tolman.recipe import ScratchRecipe, TransformerRecipe
 
 
@@ -27,9 +28,18 @@ def test_fingerprints_tell_runs_apart():
     assert len(prints | {next(recipe.neighbours()).fingerprint("c", 0, 60.0)}) == 5
 
 
-def test_gpus_take_the_same_step_in_one_round_each():
+def test_gpus_take_as_many_tokens_and_pairs_a_step_in_one_round_each():
     recipe = TransformerRecipe.derive(10**7, 10**4, "base")
-    for gpus, rounds in ((1, 1), (2, 2), (3, 2), (4, 4), (8, 4)):
-        shared = recipe.on_gpus(gpus)
-        assert shared.rounds == rounds
-        assert (shared.rounds * shared.tokens, shared.rounds * shared.pairs) == (4 * recipe.tokens, 4 * recipe.pairs)
+    for gpus in (1, 2, 3, 4, 8):
+        crew, shared = Crew(size=gpus), recipe.on_gpus(gpus, documents=10**4, memory=80 * 10**9)
+        rounds = crew.rounds(shared.rounds)
+        assert rounds == max(gpus, 1) if gpus <= 4 else 8
+        assert rounds * shared.tokens == crew.rounds(recipe.rounds) * recipe.tokens
+        assert rounds * shared.pairs == crew.rounds(recipe.rounds) * recipe.pairs
+
+
+def test_a_small_gpu_keeps_its_rounds_and_a_small_corpus_its_pairs():
+    recipe = TransformerRecipe.derive(10**6, 700, "base")
+    assert recipe.on_gpus(1, documents=700, memory=4 * 10**9) == recipe
+    assert recipe.on_gpus(1, documents=700, memory=11 * 10**9).rounds == 2
+    assert recipe.on_gpus(1, documents=700, memory=80 * 10**9).pairs == 350

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from checkpoints import write_causal, write_transformer
 from conftest import TICKETS, Cli, tree
 from tiny import tiny_encoder
@@ -189,7 +190,7 @@ def test_stages_have_the_names_that_are_announced(tmp_path):
 
 
 def test_products_are_as_fast_as_they_are():
-    assert 1e8 < matrix_ceiling("float32") < 1e16
+    assert 1e8 < matrix_ceiling("float32", torch.device("cpu")) < 1e16
 
 
 @pytest.mark.parametrize(("flops", "shown"), [(3.14e12, "3.14 TFLOP"), (2e6, "2 MFLOP"), (1.5e15, "1.5 PFLOP")])

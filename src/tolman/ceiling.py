@@ -11,9 +11,8 @@ _SECONDS = 0.3
 _SIZE = {"cpu": 1024, "cuda": 8192}
 
 
-def matrix_ceiling(precision: Precision) -> float:
+def matrix_ceiling(precision: Precision, device: torch.device) -> float:
     """FLOP/s of the product of two large square matrices, the best of as many as fit into a moment."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     size = _SIZE[device.type]
     a = torch.randn(size, size, device=device).to(getattr(torch, precision))
     best, until = math.inf, time.perf_counter() + _SECONDS

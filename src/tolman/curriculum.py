@@ -20,7 +20,7 @@ from tolman.objectives.causal import Causal
 from tolman.objectives.contrastive import Contrastive, HeadsAndBodies, PairSource, SpansAndDocuments
 from tolman.objectives.masked import Masked
 from tolman.objectives.objective import Objective
-from tolman.objectives.windows import Windows
+from tolman.objectives.windows import USUALLY_ALONE, Windows
 from tolman.tokenization import TokenSequences, tokenize_text
 
 _SHORTEST_HEAD, _SHORTEST_BODY = 2, 4  # tokens
@@ -45,6 +45,10 @@ class Numbers(Protocol):
     def stretch(self) -> int: ...  # noqa: D102
     @property
     def temperature(self) -> float: ...  # noqa: D102
+    @property
+    def masked_alone(self) -> float: ...  # noqa: D102
+    @property
+    def masked_cuts(self) -> Sequence[int]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,9 @@ class Curriculum:
                 "from nothing, a smaller --size"
             )
 
-    def windows(self, recipe: Numbers, extra: int = 0, **drawing: Any) -> Windows:
+    def windows(
+        self, recipe: Numbers, *, extra: int = 0, alone: float = USUALLY_ALONE, cuts: Sequence[int] = (1,)
+    ) -> Windows:
         """As many as hold the tokens of a batch, each `extra` longer than the longest sequence."""
         length = recipe.window + extra
         return Windows.of(
@@ -114,7 +120,8 @@ class Curriculum:
             length=length,
             vocabulary=self.vocabulary,
             sentences=self.sentences,
-            **drawing,
+            share=alone,
+            cuts=cuts,
         )
 
 
@@ -134,7 +141,9 @@ def _contrastive(curriculum: Curriculum, recipe: Numbers) -> Contrastive:
 
 
 OBJECTIVES: Mapping[str, Callable[[Curriculum, Numbers], Objective[Any]]] = {
-    "masked": lambda curriculum, recipe: Masked(curriculum.windows(recipe, share=0.5, cuts=(1, 2, 4))),
+    "masked": lambda curriculum, recipe: Masked(
+        curriculum.windows(recipe, alone=recipe.masked_alone, cuts=recipe.masked_cuts)
+    ),
     "causal": lambda curriculum, recipe: Causal(curriculum.windows(recipe, extra=1)),
     "autoencoding": lambda curriculum, recipe: Autoencoding(curriculum.sentences, recipe.tokens // 2),
     "contrastive": _contrastive,

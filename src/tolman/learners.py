@@ -153,7 +153,7 @@ def learn_transformer(task: Task, folder: Path) -> Found:
         return Found({}, {}, [])
     save_new(folder, learned.model, learned.tokenizer, task.plan.objectives)
     return Found(
-        {"transformer": asdict(recipe), "run": _without_curve(learned.run)},
+        {"transformer": asdict(learned.recipe), "run": _without_curve(learned.run)},
         {},  # the judge asks it in any case: "dense"
         [asdict(point) for point in learned.run.curve],
         work_of(learned.run),

@@ -2,7 +2,7 @@
 
 PyTorch's own (Jordan et al. 2024, kellerjordan.github.io/posts/muon; steps scaled as in Liu et al. 2025,
 arXiv:2502.16982) takes one matrix after the other, fifteen small products each: a GPU waits for most of them to be
-launched. The arithmetic is the same, state and arguments are too.
+launched. The arithmetic is the same, and so is what it remembers.
 """
 
 import math
@@ -42,14 +42,14 @@ class StackedMuon(torch.optim.Muon):
         for place, parameter in enumerate(parameters):
             places[parameter.shape].append(place)
         for shape, alike in places.items():
-            steps_SMN = orthogonal(
+            updates_SMN = orthogonal(
                 torch.stack([updates[place] for place in alike]),
                 group["ns_coefficients"],
                 group["ns_steps"],
                 group["eps"],
             )
-            rate = group["lr"] * _stretch(shape, group["adjust_lr_fn"])
-            torch._foreach_add_([parameters[place] for place in alike], list(steps_SMN.unbind()), alpha=-rate)
+            rate = group["lr"] * _rate_factor(shape, group["adjust_lr_fn"])
+            torch._foreach_add_([parameters[place] for place in alike], list(updates_SMN.unbind()), alpha=-rate)
 
 
 def orthogonal(matrices_SMN: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
@@ -64,7 +64,7 @@ def orthogonal(matrices_SMN: Tensor, coefficients: tuple[float, float, float], s
     return x.mT if tall else x
 
 
-def _stretch(shape: torch.Size, how: str | None) -> float:
+def _rate_factor(shape: torch.Size, how: str | None) -> float:
     rows, columns = shape
     if how == "match_rms_adamw":
         return 0.2 * math.sqrt(max(rows, columns))

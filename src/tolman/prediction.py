@@ -11,6 +11,7 @@ GROUPS = {
     "reading": "reading",
     "questions for the judge": "questions",
     "tokenizer": "start",
+    "compiling": "start",
     "tokenizer and start": "start",
     "learning": "learning",
     "judging": "judging",

@@ -103,6 +103,9 @@ SHAPES: dict[Size, Shape] = {
 _BYTES_A_TOKEN = 2_000  # of text, for each token of the vocabulary
 _VOCABULARY = 2_048, 32_768
 _LATENT_NUMBERS = 512
+_BYTES_A_STATE = 45
+"""Of a GPU's memory, for each token, layer and number of its width: measured at `base`, 12 GB for 32,768 tokens."""
+_FILLED = 0.7  # of that memory
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ class TransformerRecipe:
         stretch: tokens of a text of a pair, at most.
         latents: vectors that a text is reconstructed from.
         latent_numbers: of all of them together.
+        masked_alone, masked_cuts: of masked learning, the share of batches that are of single sentences, and into how
+            many parts windows are cut; see `objectives.windows.Windows`.
     """
 
     shape: Shape
@@ -140,6 +145,8 @@ class TransformerRecipe:
     stretch: int = 64
     latents: int = 16
     latent_numbers: int = _LATENT_NUMBERS
+    masked_alone: float = 0.5
+    masked_cuts: tuple[int, ...] = (1, 2, 4)
 
     @property
     def dim(self) -> int:
@@ -172,11 +179,22 @@ class TransformerRecipe:
             matrix_rate=2.5 * shape.rate,
         )
 
-    def on_gpus(self, count: int) -> "TransformerRecipe":
-        """The same step in one round for each of so many GPUs, which have no use for rounds that fit into a cache."""
-        together = -(-self.rounds // count)
-        rounds = self.rounds // together
-        return replace(self, tokens=together * self.tokens, pairs=together * self.pairs, rounds=rounds)
+    def on_gpus(self, count: int, *, documents: int, memory: int) -> "TransformerRecipe":
+        """The same number of tokens and pairs a step in one round for each GPU, as far as its memory goes.
+
+        Not quite the same step: of a larger round, all pairs are told apart, and windows or sentences of one length are
+        drawn. Rounds that fit into a cache are of no use there.
+
+        Args:
+            count: of GPUs.
+            documents: that pairs are made of.
+            memory: free bytes of each.
+        """
+        shape = self.shape
+        fitting = int(memory * _FILLED / (_BYTES_A_STATE * self.tokens * shape.layers * shape.width))
+        together = max(1, min(-(-self.rounds // count), fitting))
+        pairs = max(2, min(together * self.pairs, documents // 2))
+        return replace(self, tokens=together * self.tokens, pairs=pairs, rounds=self.rounds // together)
 
     def fingerprint(self, *dependencies: object) -> str:
         """Of everything a training run depends on."""
@@ -195,6 +213,7 @@ class Adaptation:
         rate: peak learning rate of what is above the blocks; each layer further down learns `layer_decay` as fast.
         decay: of the weights.
         temperature: of the contrastive softmax.
+        masked_alone, masked_cuts: see `TransformerRecipe`.
     """
 
     dim: int
@@ -205,6 +224,8 @@ class Adaptation:
     layer_decay: float = 0.9
     decay: float = 0.01
     temperature: float = 0.05
+    masked_alone: float = 0.25
+    masked_cuts: tuple[int, ...] = (1,)
 
     @property
     def stretch(self) -> int:

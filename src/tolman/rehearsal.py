@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from tolman.corpus.corpus import Corpus
 from tolman.cost import WATTS_PER_CORE, Meter, Stopwatch, Work, cpu_seconds, peak_bytes, resident_bytes
+from tolman.crew import SOLO
 from tolman.curves.curve import LearningCurve
 from tolman.curves.files import write_curves
 from tolman.judge import Exam, Pool
@@ -34,7 +35,6 @@ from tolman.progress import Progress, Silent
 from tolman.space.space import LatentSpace
 
 if TYPE_CHECKING:
-    from tolman.models.trunk import Precision
     from tolman.training import Point, Run
 
 STATIC_STEPS, TRANSFORMER_STEPS = 20, 4
@@ -79,9 +79,7 @@ def rehearse(
         rehearsal = Rehearsal(corpus, plan, pretrained, seconds=seconds, seed=seed, folder=Path(folder))
         rehearsal.run()
     # Only now: what the run imports on its way, torch above all, is to be counted where it will be.
-    from tolman.ceiling import matrix_ceiling
-
-    return rehearsal.prediction(before, matrix_ceiling(training_precision(plan)), meter)
+    return rehearsal.prediction(before, training_ceiling(plan), meter)
 
 
 class Rehearsal(Maker):
@@ -223,10 +221,20 @@ def rehearse_static(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
     left = 0.9 * task.seconds - start
     steps, seconds = _search(recipe, step, fixed, left, natural=natural and search != "none")
     if natural and search == "halving" and steps >= recipe.steps:  # it takes nearly all there is
-        steps, seconds = max(steps, int(left / _HALVED / step)), max(seconds, left / _HALVED)
+        most = min(int(left / _HALVED / step), _halving_steps(recipe, step, left, task.seconds, learned.judging))
+        steps, seconds = max(steps, most), max(seconds, most * step)
     stages["learning"] = (seconds, _busy(watch, "learning"))
     rate, left_out = run.flops / run.steps / step or None, _left_out(task.exam, part)
     return Outlook(stages, _work(run, steps), step, rate, _STATIC_GROWTH, left_out, _points(run))
+
+
+def _halving_steps(recipe: Any, step: float, left: float, seconds: float, judging: float) -> int:
+    """Of the first recipe, and of as many others as there is time to judge."""
+    from tolman.halving import rungs
+    from tolman.scratch import _HEADROOM, trials_judged
+
+    planned = rungs(recipe.steps, (left / step - recipe.steps) / _HEADROOM, trials_judged(seconds, judging))
+    return int(recipe.steps + sum(rung.candidates * rung.steps for rung in planned) * _HEADROOM)
 
 
 def _search(recipe: Any, step: float, fixed: float, left: float, *, natural: bool) -> tuple[int, float]:
@@ -265,10 +273,11 @@ def rehearse_transformer(task: Task, folder: Path, watch: Stopwatch) -> Outlook:
         corpus=task.corpus,
         checkpoint=task.workshop,
         progress=watch,
+        compiled=transformer_learning.pays_to_compile(task.crew.device, task.seconds),
     )
     watch.lap()
     save_new(folder, learned.model, learned.tokenizer, task.plan.objectives)
-    start = watch.wall["tokenizer"] * share
+    start = watch.wall["tokenizer"] * share + watch.wall.get("compiling", 0.0)
     asked = _asking_seconds(load_encoder(folder), task.pool)
     asked *= _watched_share(task.pool) if "contrastive" in task.plan.objectives else 0.0
     return _outlook(task, watch, learned.run, part, start=("tokenizer", start), watching=asked)
@@ -460,12 +469,12 @@ def _spread_out(ordered: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [groups[place] for place in np.argsort((0.5 + 0.618034 * np.arange(len(groups))) % 1).argsort()]
 
 
-def training_precision(plan: Plan) -> "Precision":
-    """Of the matrix products of a learner: a static encoder's are in float32."""
+def training_ceiling(plan: Plan) -> float:
+    """FLOP/s that a learner could reach here at most: a static encoder is learned on the processor, in float32."""
     import torch
 
+    from tolman.ceiling import matrix_ceiling
     from tolman.models.transformer import fastest_precision
 
-    if plan.learner == "static":
-        return "float32"
-    return fastest_precision(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    device = torch.device("cpu") if plan.learner == "static" else SOLO.device
+    return matrix_ceiling("float32" if plan.learner == "static" else fastest_precision(device), device)

@@ -31,7 +31,7 @@ _RESERVE = 0.1  # of the budget, for judging
 _HEADROOM = 1.2  # over the time that a recipe is expected to take
 _WARMUP_STEPS = 10
 _TO_GO_BACK = 2.0  # standard errors: on no corpus with labels was the start the better one
-_JUDGING = 0.08  # of the budget, at most, for judging many
+_JUDGED = 0.08  # of the budget, at most, goes into judging what halving tries
 _TO_LEAVE = 2.0  # standard errors that the best of many must lead by: it is the luckiest of them, too
 
 Search: TypeAlias = Literal["neighbours", "halving", "none"]
@@ -285,8 +285,10 @@ class _Halving(_RecipeSearch):
         planned = rungs(
             usual.recipe.steps,
             self.clock.left / _HEADROOM / (usual.run.seconds / usual.run.steps),
-            _JUDGING * self.clock.seconds / self.judging - 1,
+            trials_judged(self.clock.seconds, self.judging),
         )
+        if not planned:
+            self.progress.say("no time is left to train and judge others: the usual recipe stays")
         alike = list(candidates(usual.recipe, seed=self.seed))
         best = usual
         for level, rung in enumerate(planned):
@@ -323,6 +325,11 @@ class _Halving(_RecipeSearch):
 
 
 _SEARCHES: dict[Search, type[_RecipeSearch]] = {"none": _RecipeSearch, "neighbours": _Neighbours, "halving": _Halving}
+
+
+def trials_judged(seconds: float, one: float) -> float:
+    """How many more trials there is time to judge, of which one took so many seconds."""
+    return _JUDGED * seconds / max(one, 1e-6) - 1
 
 
 def _without_encoder(trial: Trial) -> Trial:

@@ -1,9 +1,10 @@
 """Learn a transformer from nothing but the corpus, by one objective or several at once."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from tolman.judge import Exam, Pool
 from tolman.models.fresh import fresh_transformer
 from tolman.models.learning_transformer import Frame, LearningTransformer, Transformer
 from tolman.models.transformer import fastest_precision
+from tolman.objectives.objective import Objective
 from tolman.optimization import CLIP, Group, Optimizers
 from tolman.progress import Progress
 from tolman.recipe import TransformerRecipe
@@ -23,7 +25,8 @@ from tolman.tokenization import BEGIN, END, MASK, tokenize_text, train_text_toke
 from tolman.training import Run, Schedule, train
 
 _WATCHED_QUESTIONS = 200
-_COMPILED_FROM = 300  # seconds, of which compiling takes up to one in five
+_COMPILED_FROM = 300  # seconds, of which compiling takes half a minute
+_DRAWN = 4  # batches that compiling is done on: of more than one length
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,13 @@ class LearnedTransformer:
         model: in float32.
         tokenizer: its own.
         run: what training did.
+        recipe: as it was used on this machine.
     """
 
     model: Transformer
     tokenizer: Tokenizer
     run: Run
+    recipe: TransformerRecipe
 
 
 def learn_transformer(
@@ -54,6 +59,7 @@ def learn_transformer(
     checkpoint: Path | None,
     progress: Progress,
     crew: Crew = SOLO,
+    compiled: bool | None = None,
 ) -> LearnedTransformer:
     """Learn from the documents of `exam`.
 
@@ -69,14 +75,17 @@ def learn_transformer(
         checkpoint: folder that a killed run is resumed from.
         progress: told what goes on.
         crew: who learns together.
+        compiled: see `LearningTransformer`; where it pays when None.
 
     Raises:
         SourceError: too little text for an objective.
         BudgetError: no time is left to learn.
     """
     ended, device = time.monotonic() + seconds, crew.device
+    fingerprint = recipe.fingerprint(corpus, seed, seconds, steps, dict(objectives))
     if device.type == "cuda":
-        recipe = recipe.on_gpus(crew.size)
+        memory, _ = torch.cuda.mem_get_info(device)
+        recipe = recipe.on_gpus(crew.size, documents=len(exam.texts), memory=memory)
     progress.start("tokenizer", None)
     tokenizer = train_text_tokenizer(exam.contents, vocabulary=recipe.vocabulary)
     frame = frame_of(tokenizer)
@@ -99,9 +108,12 @@ def learn_transformer(
         frame,
         fastest_precision(device),
         longest=recipe.shape.window,
-        compiled=device.type == "cuda" and seconds >= _COMPILED_FROM,
+        compiled=pays_to_compile(device, seconds) if compiled is None else compiled,
     ).to(device)
     progress.say(_described(recipe, learner, curriculum))
+    if learner.compiled:
+        progress.start("compiling", None)
+        _compile(learner, wanted)
     run = train(
         learner,
         wanted,
@@ -109,14 +121,28 @@ def learn_transformer(
         Optimizers(grouped(learner, recipe), clip=CLIP),
         seed=seed,
         checkpoint=checkpoint,
-        recipe=recipe.fingerprint(corpus, seed, seconds, steps, dict(objectives)),
+        recipe=fingerprint,
         progress=progress,
         quality=_watch(learner, tokenizer, pool) if pool and "contrastive" in objectives and crew.leads else None,
         rounds=recipe.rounds,
         crew=crew,
     )
     with torch.no_grad():
-        return LearnedTransformer(learner.cpu().now(precise=True), tokenizer, run)
+        return LearnedTransformer(learner.cpu().now(precise=True), tokenizer, run, recipe)
+
+
+def pays_to_compile(device: torch.device, seconds: float) -> bool:
+    """Whether a budget of so many is worth half a minute of compiling."""
+    return device.type == "cuda" and seconds >= _COMPILED_FROM
+
+
+def _compile(learner: LearningTransformer, objectives: Sequence[tuple[float, Objective[Any]]]) -> None:
+    """Before the schedule begins: half a minute for one step would look like a good part of the run."""
+    for number in range(_DRAWN):
+        for _, objective in objectives:
+            objective.loss(learner, np.random.default_rng(number)).backward()  # type: ignore[no-untyped-call]
+    learner.zero_grad(set_to_none=True)
+    learner.tokens_seen = 0
 
 
 def frame_of(tokenizer: Tokenizer) -> Frame:

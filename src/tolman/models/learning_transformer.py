@@ -92,7 +92,7 @@ class LearningTransformer(nn.Module):
         precision: of the matrix products and, while learning, of the residual stream.
         longest: tokens of a text, its frame included, that are looked at.
         prompts: ids that stand before a text whose vector is asked for, by role.
-        compiled: whether blocks are compiled, which takes a minute and pays on a GPU.
+        compiled: whether blocks are compiled, which takes half a minute and pays on a GPU.
 
     Attributes:
         tokens_seen: by passes so far, specials and prefixes included.
@@ -214,22 +214,33 @@ class LearningTransformer(nn.Module):
         for first, last in _parts(ordered.lengths):
             part = ordered.only(np.arange(first, last))
             if keep_states or not torch.is_grad_enabled():
-                parts.append(self._pooled(part, skipped))
-            else:
-                parts.append(checkpoint(self._pooled, part, skipped, use_reentrant=False))
+                parts.append(self._pooled(part, skipped, self.compiled))
+            else:  # not compiled: of another size, code made meanwhile would keep other states the second time
+                parts.append(checkpoint(self._pooled, part, skipped, False, use_reentrant=False))
         return torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.device)]
 
-    def _pooled(self, framed: TokenSequences, skipped: int) -> Tensor:
+    def _pooled(self, framed: TokenSequences, skipped: int, compiled: bool) -> Tensor:
         now, lengths = self.now(), framed.lengths.tolist()
-        return now.head(self._states(now, self._ids(framed.ids), lengths), lengths, skipped)
+        states_TH = self._states(now, self._ids(framed.ids), lengths, compiled=compiled)
+        return now.head(states_TH, lengths, skipped)
 
     def _skipped(self, role: Role) -> int:
         """Tokens before a text that a head without its prompt doesn't pool; as `TransformerEncoder` has it."""
         return len(self.frame.before) + len(self.prompts[role]) if self.prompts.get(role) else 0
 
-    def _states(self, model: Transformer, ids_T: Tensor, lengths: Sequence[int], *, causal: bool = False) -> Tensor:
+    def _states(
+        self,
+        model: Transformer,
+        ids_T: Tensor,
+        lengths: Sequence[int],
+        *,
+        causal: bool = False,
+        compiled: bool | None = None,
+    ) -> Tensor:
         x_TH = model.trunk.embeddings(ids_T, lengths).to(getattr(torch, self.precision))
-        return model.trunk.through(x_TH, lengths, causal=causal, compiled=self.compiled)
+        return model.trunk.through(
+            x_TH, lengths, causal=causal, compiled=self.compiled if compiled is None else compiled
+        )
 
     def _count(self, tokens: int) -> None:
         if torch.is_grad_enabled():  # who only looks learns nothing

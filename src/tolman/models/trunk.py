@@ -122,12 +122,11 @@ class Rotation:
         return cls(angles_LE.cos(), angles_LE.sin())
 
 
-def _turned(qkv_BL3AE: Tensor, cos_LE: Tensor, sin_LE: Tensor) -> Tensor:
-    """Queries and keys turned by place, values as they are."""
+def turned(qkv_BL3AE: Tensor, cos_LE: Tensor, sin_LE: Tensor) -> Tensor:
+    """Queries and keys turned by place, values as they are: one expression, of which a compiler makes one pass, back
+    and forth."""
     cos, sin = (table.to(qkv_BL3AE.dtype)[:, None, None] for table in (cos_LE, sin_LE))
-    if qkv_BL3AE.device.type == "cpu":
-        return torch.cat([turn(qkv_BL3AE[:, :, :2], cos, sin), qkv_BL3AE[:, :, 2:]], dim=2)
-    still, none = torch.ones_like(cos), torch.zeros_like(sin)  # one expression, of which a compiler makes one pass
+    still, none = torch.ones_like(cos), torch.zeros_like(sin)
     return turn_whole(qkv_BL3AE, torch.cat([cos, cos, still], dim=1), torch.cat([sin, sin, none], dim=1))
 
 
@@ -141,7 +140,7 @@ class Attention:
         causal: whether a token sees only itself and those before it.
         rotation: None where positions are part of the embeddings.
         bias_ALL: added to the scores, by distance; None for none.
-        turned: turns queries and keys.
+        turned: turns queries and keys on a GPU while it learns.
     """
 
     lengths: Sequence[int]
@@ -149,7 +148,7 @@ class Attention:
     causal: bool
     rotation: Rotation | None
     bias_ALL: Tensor | None
-    turned: Callable[[Tensor, Tensor, Tensor], Tensor] = _turned
+    turned: Callable[[Tensor, Tensor, Tensor], Tensor] = turned
 
     def __call__(self, qkv_T3H: Tensor) -> Tensor:
         """States (T, H), mixed."""
@@ -168,10 +167,15 @@ class Attention:
     def _parted(self, qkv_T3H: Tensor, count: int) -> Sequence[Tensor]:
         """Queries, keys and values (B, A, L, E) of sequences of one length, turned by place."""
         parted = qkv_T3H.view(count, len(qkv_T3H) // count, 3, self.heads, -1)
+        q, k, v = parted.unbind(2)
         if self.rotation is not None:
-            length = parted.shape[1]
-            parted = self.turned(parted, self.rotation.cos_LE[:length], self.rotation.sin_LE[:length])
-        return [part.transpose(1, 2) for part in parted.unbind(2)]
+            cos_LE, sin_LE = self.rotation.cos_LE[: parted.shape[1]], self.rotation.sin_LE[: parted.shape[1]]
+            if parted.requires_grad:
+                q, k, v = self.turned(parted, cos_LE, sin_LE).unbind(2)
+            else:
+                cos, sin = (table.to(parted.dtype)[:, None, None] for table in (cos_LE, sin_LE))
+                q, k = turn(parted[:, :, :2], cos, sin).unbind(2)
+        return [part.transpose(1, 2) for part in (q, k, v)]
 
     def _tables(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         return (self.rotation.cos_LE.to(dtype), self.rotation.sin_LE.to(dtype)) if self.rotation else None
@@ -333,13 +337,13 @@ class PackedTrunk:
         rotation = None
         if self.theta is not None:
             rotation = Rotation.of(max(lengths), self.width // self.heads, self.theta, x_TH.device)
-        steps = compiled_steps() if compiled else PLAIN
+        kernels = compiled_kernels() if compiled else EAGER
         bias_ALL = self._attention_bias(max(lengths))
-        attention = Attention(lengths, self.heads, causal, rotation, bias_ALL, steps.turned)
-        qkv_T3H = steps.enter(self.blocks[0], x_TH)
+        attention = Attention(lengths, self.heads, causal, rotation, bias_ALL, kernels.turned)
+        qkv_T3H = kernels.enter(self.blocks[0], x_TH)
         for block, following in pairwise(self.blocks):
-            x_TH, qkv_T3H = steps.between(block, following, x_TH, attention(qkv_T3H), self.activation)
-        x_TH = steps.leave(self.blocks[-1], x_TH, attention(qkv_T3H), self.activation)
+            x_TH, qkv_T3H = kernels.between(block, following, x_TH, attention(qkv_T3H), self.activation)
+        x_TH = kernels.leave(self.blocks[-1], x_TH, attention(qkv_T3H), self.activation)
         return self.norm(x_TH) if self.norm else x_TH
 
     def _attention_bias(self, length: int) -> Tensor | None:
@@ -350,7 +354,7 @@ class PackedTrunk:
 
 
 @dataclass(frozen=True)
-class Steps:
+class Kernels:
     """What a pass is made of beside attention itself.
 
     Attributes:
@@ -380,14 +384,14 @@ def _leave(block: Block, x_TH: Tensor, mixed_TH: Tensor, activation: str) -> Ten
     return block.leave(x_TH, mixed_TH, ACTIVATIONS[activation])
 
 
-PLAIN = Steps(_enter, _turned, _between, _leave)
+EAGER = Kernels(_enter, turned, _between, _leave)
 
 
 @cache
-def compiled_steps() -> Steps:
+def compiled_kernels() -> Kernels:
     """The same, the elementwise operations of each fused by torch.compile: first for the number and length of sequences
     that come first, then for any."""
-    return Steps(torch.compile(_enter), torch.compile(_turned), torch.compile(_between), torch.compile(_leave))
+    return Kernels(torch.compile(_enter), torch.compile(turned), torch.compile(_between), torch.compile(_leave))
 
 
 def relative_buckets(length: int, buckets: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Running text, cut into windows of one length a batch: what language modelling draws from.
 
-Most batches are windows of documents. Some are single sentences of one length, each in its frame and alone in its
+Batches are windows of documents or single sentences of one length, each in its frame and alone in its
 sequence, so that the model also knows what stands alone: a document begins with a title, and of nothing but documents
 it would learn to take every short text for one.
 
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from tolman.models.learning_transformer import Frame
 from tolman.tokenization import TokenSequences
 
+USUALLY_ALONE = 0.25
+"""Share of the batches that are of single sentences."""
+_SHORTEST = 2  # tokens: of one there is nothing to guess from
 _LENGTHS = (8, 12, 16, 20, 24, 32)
 """Of sentences that stand alone, the frame included: few, for each makes the processor's library prepare, and keep,
 programs of its own."""
@@ -29,7 +32,7 @@ class Windows:
 
     Attributes:
         stream: token ids of all documents.
-        batch, length: of what is drawn from it.
+        batch, length: of what is drawn from it, before windows are cut.
         vocabulary: V.
         alone: sentences in their frames, each of one of a few lengths; None where there are none.
         share: of the batches that are of single sentences.
@@ -41,7 +44,7 @@ class Windows:
     length: int
     vocabulary: int
     alone: TokenSequences | None = None
-    share: float = 0.25
+    share: float = USUALLY_ALONE
     cuts: Sequence[int] = (1,)
 
     @classmethod
@@ -54,7 +57,7 @@ class Windows:
         length: int,
         vocabulary: int,
         sentences: TokenSequences | None = None,
-        share: float = 0.25,
+        share: float = USUALLY_ALONE,
         cuts: Sequence[int] = (1,),
     ) -> "Windows":
         """From documents, each with its frame, and from those sentences that have one of a few lengths."""
@@ -74,7 +77,7 @@ class Windows:
         if self.alone is not None and generator.random() < self.share:
             return self._sentences(self.alone, generator)
         cut = int(generator.choice(self.cuts))
-        length = max(1, self.length // cut)
+        length = max(_SHORTEST, self.length // cut)
         starts = generator.integers(0, len(self.stream) - length + 1, self.batch * cut)
         windows_BL: NDArray[np.int64] = self.stream[starts[:, None] + np.arange(length)].astype(np.int64)
         return windows_BL
