@@ -41,6 +41,15 @@ def test_lexical_weight_may_be_zero_and_may_be_large():
     assert choose_lexical_weight(pool(), scores(0.02, 2), lexical, pretrained=False).weight >= 0.4
 
 
+def test_bm25_counts_less_than_usual_only_where_it_is_far_behind():
+    """Beside an encoder from nothing: the judge's questions are what it learned by."""
+    cosines = scores(0.2, 0)
+    for noise, expected in ((0.5, (0.1, 0.0)), (1.0, (0.0, 0.0))):  # BM25 is the cosine made worse: any weight hurts
+        lexical = np.maximum(cosines + noise * scores(0.0, 5), 0) * 30
+        chosen = [choose_lexical_weight(pool(), cosines, lexical, pretrained=known).weight for known in (False, True)]
+        assert tuple(chosen) == expected
+
+
 def test_hybrid_is_the_sum_it_says():
     ranking = HybridRanking(0.5)
     np.testing.assert_allclose(ranking.score(np.array([0.2, 0.4]), np.array([10.0, 5.0])), [0.7, 0.65])

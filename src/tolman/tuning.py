@@ -28,6 +28,7 @@ from tolman.space.store import FULLTEXT, VECTOR, DocumentStore, document_schema
 
 USUAL_BLEND = 0.5
 BLEND_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+_FAR_BEHIND = 0.15  # of a grade
 LEXICAL_WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 2.0, 4.0)
 _LEXICAL_DEPTH = 200
 _MOST_COMMON = 1_000  # words, among which are those that the full text passes over
@@ -110,12 +111,22 @@ def usual_lexical_weight(*, natural: bool, pretrained: bool) -> float:
 
 
 def choose_lexical_weight(pool: Pool, cosines_QN: Floats, lexical_QN: Floats, *, pretrained: bool) -> Choice:
-    """How much BM25 counts beside the cosine of an encoder that is, or has beside it, a pretrained one, or isn't."""
+    """How much BM25 counts beside the cosine of an encoder that is, or has beside it, a pretrained one, or isn't.
+
+    The judge asks for the kind of pairs that an encoder from nothing learned from, and so thinks too well of it: beside
+    such a one BM25 counts less than usual only where it is far behind.
+    """
     grades = {
         weight: pool.grade_scores(HybridRanking(weight).score_all(cosines_QN, lexical_QN)) for weight in LEXICAL_WEIGHTS
     }
     usual = usual_lexical_weight(natural=pool.natural, pretrained=pretrained)
-    return best_weight(grades, default=usual) if pool.natural else _usual(grades, usual)
+    if not pool.natural:
+        return _usual(grades, usual)
+    choice = best_weight(grades, default=usual)
+    if choice.weight < usual and not pretrained:
+        behind = choice.quality[0.0] - float(pool.grade_scores(lexical_QN).mean())
+        choice = choice if behind >= _FAR_BEHIND else replace(choice, weight=usual)
+    return choice
 
 
 def _rows(contents: Sequence[str], schema: pa.Schema) -> pa.Table:
