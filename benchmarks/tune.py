@@ -57,11 +57,12 @@ def measure(s: RetrievalSet, seconds: float) -> dict[str, object]:
         watch=lambda trial: true.append(100 * mean_ndcg(cosines(trial), s)),
     )
     best_QN = cosines(learned.best)
+    chosen, choice = 100 * mean_ndcg(best_QN, s), learned.choice or {}
+    true = true or [chosen]  # where there is no judge nobody watches
     weight = usual_lexical_weight(natural=exam.natural, pretrained=False)
     if pool is not None:
         lexical_QN = bm25_scores(pool, guess_language(pool.contents[:200]))
         weight = choose_lexical_weight(pool, pool.cosines(learned.best.encoder), lexical_QN, pretrained=False).weight
-    chosen, choice = 100 * mean_ndcg(best_QN, s), learned.choice or {}
     return {
         "set": s.name,
         "trials": len(learned.trials),
@@ -96,7 +97,7 @@ def main() -> None:
             s = {"plain": plain, "untitled": untitled, "short": first_sentences(plain)}[variant]
             rows.append(measure(s, options.budget))
             print({k: round(v, 3) if isinstance(v, float) else v for k, v in rows[-1].items()}, flush=True)
-    write_result(f"tune{options.name}", rows, __doc__ or "")
+            write_result(f"tune{options.name}", rows, __doc__ or "")  # an hour is not lost to its last minute
 
 
 if __name__ == "__main__":
