@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,8 @@ def learn_transformer(
 
 
 def pays_to_compile(device: torch.device, seconds: float) -> bool:
-    """Whether a budget of so many is worth half a minute of compiling."""
-    return device.type == "cuda" and seconds >= _COMPILED_FROM
+    """Whether a budget of so many is worth half a minute of compiling, where there is a compiler for the GPU."""
+    return device.type == "cuda" and seconds >= _COMPILED_FROM and find_spec("triton") is not None
 
 
 def _compile(learner: LearningTransformer, objectives: Sequence[tuple[float, Objective[Any]]]) -> None:
