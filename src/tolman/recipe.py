@@ -104,7 +104,7 @@ _BYTES_A_TOKEN = 2_000  # of text, for each token of the vocabulary
 _VOCABULARY = 2_048, 32_768
 _LATENT_NUMBERS = 512
 _BYTES_A_STATE = 45
-"""Of a GPU's memory, for each token, layer and number of its width: measured at `base`, 11 to 14 GB for 32,768 tokens."""
+"""Of a GPU's memory, for each token, layer and number of its width: at `base` 11 to 14 GB for 32,768 tokens."""
 _FILLED = 0.7  # of that memory
 
 
