@@ -52,7 +52,7 @@ NOTES = (
 
 @dataclass(frozen=True)
 class Material:
-    """What is learned from, and measured on."""
+    """What is learned from, and measured on; nothing is asked about pairs where there are none."""
 
     learned: Corpus
     held_out: Corpus
@@ -162,15 +162,15 @@ def learned_row(material: Material, objectives: str, folder: Path, options: argp
 
 def _guesses(material: Material, folder: Path, most: int | None, progress: Progress) -> Iterator[tuple[str, Cell]]:
     found = evaluate_text(folder, material.held_out, most=most, progress=progress)
-    pairs = evaluate_pairs(folder, material.pairs, progress=progress)
+    prefix = {"causal": "", "masked": "masked " if found.causal else ""}
     if found.causal:
         yield "perplexity", found.causal.perplexity
         yield "bits/byte", found.causal.bits_per_byte
-        yield "BLiMP", pairs.overall["causal"].accuracy.mean
     if found.masked:
-        prefix = "masked " if found.causal else ""
-        yield f"{prefix}perplexity", found.masked.pseudo_perplexity
-        yield f"{prefix}BLiMP", pairs.overall["masked"].accuracy.mean
+        yield f"{prefix['masked']}perplexity", found.masked.pseudo_perplexity
+    if material.pairs:
+        for objective, score in evaluate_pairs(folder, material.pairs, progress=progress).overall.items():
+            yield f"{prefix[objective]}BLiMP", score.accuracy.mean
 
 
 def _reconstructs(material: Material, folder: Path, progress: Progress) -> Iterator[tuple[str, Cell]]:

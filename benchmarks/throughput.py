@@ -84,7 +84,7 @@ def ours(ground: Ground, seconds: float) -> tuple[float, float]:
     batch = recipe.tokens // recipe.window
     objective = Masked(Windows.of(ground.documents, frame, batch=batch, length=recipe.window, vocabulary=vocabulary))
     optimizers = Optimizers(grouped(learner, recipe), clip=CLIP)
-    effort = effort_of_step(learner, [(1.0, objective)], optimizers.groups, seed=0, rounds=recipe.rounds)
+    effort = effort_of_step(learner, [(1.0, objective)], optimizers.groups, seed=0, each=recipe.rounds)
     assert effort is not None
 
     def run(schedule: Schedule) -> Run:

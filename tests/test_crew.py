@@ -30,12 +30,13 @@ def test_who_is_told_nothing_is_alone(monkeypatch):
         assert SOLO.means({"a": 2.0}) == {"a": 2.0}
 
 
-def test_rounds_are_shared_out_evenly(monkeypatch):
+def test_every_process_and_every_objective_gets_a_batch(monkeypatch):
     told(monkeypatch, RANK="1", WORLD_SIZE="3", LOCAL_RANK="0")
     crew = Crew.of_environment()
     assert (crew.leads, crew.alone) == (False, False)
-    assert crew.rounds(2) == 3
-    assert crew.rounds(6) == 6
+    assert [crew.batches(rounds, 1) for rounds in (2, 3, 6, 7)] == [3, 3, 6, 7]
+    assert [crew.batches(rounds, 2) for rounds in (1, 4, 6, 7)] == [2, 2, 3, 3]
+    assert [crew.batches(rounds, 4) for rounds in (1, 2, 8)] == [1, 1, 2]
     assert sorted(number for rank in range(3) for number in Crew(rank, 3).own(6)) == list(range(6))
 
 
@@ -47,7 +48,7 @@ def test_an_environment_that_cannot_be_is_refused(environment, monkeypatch):
 
 
 def test_two_processes_learn_what_one_learns(tmp_path):
-    """The same global batch: one process computes both rounds of a step, each of two processes one."""
+    """The same global batch: one process computes all three batches of a step, the other computes one of them."""
     environment = {name: value for name, value in os.environ.items() if name not in {"RANK", "WORLD_SIZE"}}
     environment["OMP_NUM_THREADS"] = "1"  # as torchrun has it: with two, products are summed up in another order
     arguments = ["-m", "tolman", "learn", str(TICKETS), "--objectives", "masked,contrastive,autoencoding"]

@@ -30,16 +30,17 @@ def test_fingerprints_tell_runs_apart():
 
 def test_gpus_take_as_many_tokens_and_pairs_a_step_in_one_round_each():
     recipe = TransformerRecipe.derive(10**7, 10**4, "base")
-    for gpus in (1, 2, 3, 4, 8):
-        crew, shared = Crew(size=gpus), recipe.on_gpus(gpus, documents=10**4, memory=80 * 10**9)
-        rounds = crew.rounds(shared.rounds)
-        assert rounds == max(gpus, 1) if gpus <= 4 else 8
-        assert rounds * shared.tokens == crew.rounds(recipe.rounds) * recipe.tokens
-        assert rounds * shared.pairs == crew.rounds(recipe.rounds) * recipe.pairs
+    for objectives, gpus in ((1, 1), (1, 2), (1, 4), (1, 8), (2, 1), (2, 2), (2, 4), (4, 1), (4, 2), (4, 4)):
+        crew = Crew(size=gpus)
+        shared = recipe.on_gpus(gpus, objectives=objectives, documents=10**4, memory=80 * 10**9)
+        batches, before = (crew.batches(one.rounds, objectives) for one in (shared, recipe))
+        assert batches * objectives == max(gpus, objectives)
+        assert batches * shared.tokens == before * recipe.tokens
+        assert batches * shared.pairs == before * recipe.pairs
 
 
 def test_a_small_gpu_keeps_its_rounds_and_a_small_corpus_its_pairs():
     recipe = TransformerRecipe.derive(10**6, 700, "base")
-    assert recipe.on_gpus(1, documents=700, memory=4 * 10**9) == recipe
-    assert recipe.on_gpus(1, documents=700, memory=11 * 10**9).rounds == 2
-    assert recipe.on_gpus(1, documents=700, memory=80 * 10**9).pairs == 350
+    assert recipe.on_gpus(1, objectives=1, documents=700, memory=4 * 10**9) == recipe
+    assert recipe.on_gpus(1, objectives=1, documents=700, memory=11 * 10**9).rounds == 2
+    assert recipe.on_gpus(1, objectives=1, documents=700, memory=80 * 10**9).pairs == 350

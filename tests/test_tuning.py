@@ -29,6 +29,15 @@ def test_a_better_encoder_gets_more_weight():
     assert choose_blend(pool(), scores(0.05, 0), scores(0.6, 1)).weight >= 2.0
 
 
+def test_more_than_half_wants_a_clear_lead():
+    """The judge prefers more by a little in both; the pretrained model is worth more than that little."""
+    slightly, clearly = (choose_blend(pool(), scores(clarity, 0), scores(0.3, 1)) for clarity in (0.18, 0.1))
+    leads = [max(choice.quality.values()) - choice.quality[USUAL_BLEND] for choice in (slightly, clearly)]
+    assert 0 < leads[0] < 0.05 < leads[1]
+    assert slightly.weight == USUAL_BLEND
+    assert clearly.weight > USUAL_BLEND
+
+
 def test_noise_does_not_move_the_default():
     grades = {0.0: np.array([1, 0, 1, 0.5]), 0.5: np.array([0.9, 0.1, 1, 0.5])}
     assert best_weight({k: v.astype(np.float32) for k, v in grades.items()}, default=0.5).weight == 0.5

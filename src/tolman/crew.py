@@ -88,13 +88,14 @@ class Crew:
         finally:
             torch.distributed.destroy_process_group()
 
-    def rounds(self, wanted: int) -> int:
-        """At least as many as wanted, and the same number for everyone."""
-        return -(-wanted // self.size) * self.size
+    def batches(self, rounds: int, objectives: int) -> int:
+        """How many each of so many objectives gets, of a step that has so many rounds: one at least, and together at
+        least one for every process."""
+        return max(1, rounds // objectives, -(-self.size // objectives))
 
-    def own(self, rounds: int) -> range:
-        """Those of the rounds of a step that this process computes."""
-        return range(self.rank, rounds, self.size)
+    def own(self, batches: int) -> range:
+        """Those of the batches of a step that this process computes."""
+        return range(self.rank, batches, self.size)
 
     def joined(self, model: "nn.Module") -> "nn.Module":
         """`model` with gradients that are averaged over all; every process begins with the parameters of the first."""
@@ -134,7 +135,7 @@ SOLO = Crew()
 
 
 def apart(model: Any, *, last: bool) -> AbstractContextManager[None]:
-    """Where gradients are only summed up; averaged over all processes after the last round."""
+    """Where gradients are only summed up; averaged over all processes after the last batch."""
     if last or not hasattr(model, "no_sync"):
         return nullcontext()
     unsynced: AbstractContextManager[None] = model.no_sync()

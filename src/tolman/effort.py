@@ -63,21 +63,20 @@ def effort_of_step(
     groups: Sequence[Group],
     *,
     seed: int,
-    rounds: int = 1,
+    each: int = 1,
 ) -> Effort | None:
-    """Of the first steps of a run with `seed`, each of so many rounds; None for a model that nobody has a formula
-    for."""
+    """Of the first steps of a run with `seed`, of so many batches of each objective; None for a model that nobody has a
+    formula for."""
     make = next((ledger for kind, ledger in LEDGERS.items() if isinstance(model, kind)), None)
     if make is None:
         return None
     ledger = make(model)
     for step in range(_DRAWN):
-        generator = np.random.default_rng([seed, step, 0])  # that of the first round, as `train` has it
-        for _, objective in objectives:
+        for number, (_, objective) in enumerate(objectives):
             ledger.prefixes = getattr(objective, "prefixes", ())
-            objective.loss(ledger, generator)
+            objective.loss(ledger, np.random.default_rng([seed, step, number]))  # its first batch, as `train` draws it
     steps = sum(map(_optimizer_step, groups))
-    return Effort(ledger.tokens * rounds / _DRAWN, ledger.flops * rounds / _DRAWN, float(steps))
+    return Effort(ledger.tokens * each / _DRAWN, ledger.flops * each / _DRAWN, float(steps))
 
 
 def _optimizer_step(group: Group) -> int:

@@ -117,7 +117,7 @@ class TransformerRecipe:
         vocabulary: tokens.
         tokens: of a round, for each objective but the contrastive.
         pairs: of the contrastive objective in a round, at most.
-        rounds: of a step.
+        rounds: of a step; several objectives share them out, and each gets one at least.
         rate: peak learning rate of tables and norms.
         matrix_rate: of matrices, whose steps are made orthogonal.
         decay: of matrices.
@@ -179,7 +179,7 @@ class TransformerRecipe:
             matrix_rate=2.5 * shape.rate,
         )
 
-    def on_gpus(self, count: int, *, documents: int, memory: int) -> "TransformerRecipe":
+    def on_gpus(self, count: int, *, objectives: int, documents: int, memory: int) -> "TransformerRecipe":
         """The same number of tokens and pairs a step in one round for each GPU, as far as its memory goes.
 
         Not quite the same step: of a larger round, all pairs are told apart, and windows or sentences of one length are
@@ -187,12 +187,14 @@ class TransformerRecipe:
 
         Args:
             count: of GPUs.
+            objectives: that share a step.
             documents: that pairs are made of.
             memory: free bytes of each.
         """
         shape = self.shape
         fitting = int(memory * _FILLED / (_BYTES_A_STATE * self.tokens * shape.layers * shape.width))
-        together = max(1, min(-(-self.rounds // count), fitting))
+        wanted = max(1, self.rounds // objectives)
+        together = max(1, min(wanted, -(-wanted * objectives // count), fitting))
         pairs = max(2, min(together * self.pairs, documents // 2))
         return replace(self, tokens=together * self.tokens, pairs=pairs, rounds=self.rounds // together)
 

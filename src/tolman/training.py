@@ -4,8 +4,9 @@ The run's place in its schedule is the larger of two shares: steps done of steps
 allowed. So a run that ends by its steps is repeated bit for bit, one that ends by the clock anneals all the same. Every
 step draws from a generator of its own, seeded by (seed, step): a resumed run sees the batches it would have seen.
 
-A step may have several rounds: batches whose gradients are averaged. They are computed one after the other, so that no
-more of them than one is in memory, and their states in the cache; or at the same time by a crew of processes.
+A step has one or several batches, each of one objective, whose gradients are summed up. They are computed one after the
+other, so that no more of them than one is in memory, and their states in the cache; or at the same time by a crew of
+processes. Several objectives share the batches of a step out among them: it does not grow with their number.
 """
 
 import json
@@ -22,7 +23,6 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from tolman.crew import SOLO, Crew, apart
@@ -49,7 +49,6 @@ _RETREAT = 0.5  # of the rate, after each
 _DIVERGED = 1.5  # times the largest loss of the first steps
 _FIRST_STEPS = 10
 _SHOWN_POINTS = 200  # of a curve
-_TOTAL = "total"  # no objective is called so
 
 
 @dataclass(frozen=True)
@@ -165,8 +164,8 @@ def train(
         recipe: fingerprint of all that determines the run; a checkpoint of another recipe is not resumed.
         progress: told objectives, losses, quality, speed and how far it is.
         quality: label-free quality of the model as it stands, shown beside the loss.
-        rounds: batches of every objective that make one step.
-        crew: who shares them.
+        rounds: batches of a step, shared out among the objectives; each gets one at least.
+        crew: who computes them.
 
     The first interrupt (Ctrl-C) ends the run after the step under way, with what was learned so far; a second one is
     raised as ever.
@@ -182,13 +181,13 @@ def train(
         progress.say("the documents are too few or too short to learn by: the start stays as it is")
         return _State().run()
     keeper = Checkpoint(checkpoint, recipe) if checkpoint else None
-    batch = _Batch(model, objectives, crew, seed=seed, rounds=crew.rounds(rounds))
-    effort = effort_of_step(model, objectives, optimizers.groups, seed=seed, rounds=batch.rounds)
+    batches = _Batches(model, objectives, crew, seed=seed, each=crew.batches(rounds, len(objectives)))
+    effort = effort_of_step(model, objectives, optimizers.groups, seed=seed, each=batches.each)
     training = _Training(model, schedule, optimizers, keeper, progress, effort=effort, crew=crew)
     progress.advance(0.0, objective=" + ".join(objective.name for _, objective in objectives))
     with _interrupts() as interrupted:
         while training.place < 1 and not crew.agreed(interrupted.is_set()):
-            if training.step(batch):
+            if training.step(batches):
                 training.show(quality)
                 training.save_when_due()
             elif not training.retreat():
@@ -200,20 +199,18 @@ def train(
 
 
 class _Losses(nn.Module):
-    """One round: the weighted sum of all losses, and each of them."""
+    """The loss of one batch, by any of the objectives."""
 
-    def __init__(self, model: nn.Module, objectives: Sequence[tuple[float, Objective[Any]]]) -> None:
+    def __init__(self, model: nn.Module, objectives: Sequence[Objective[Any]]) -> None:
         super().__init__()
         self.model, self.objectives = model, objectives
 
-    def forward(self, generator: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        losses = {objective.name: objective.loss(self.model, generator) for _, objective in self.objectives}
-        total = torch.stack([weight * losses[objective.name] for weight, objective in self.objectives]).sum()
-        return total, {name: loss.detach() for name, loss in losses.items()}
+    def forward(self, which: int, generator: np.random.Generator) -> Tensor:
+        return self.objectives[which].loss(self.model, generator)
 
 
-class _Batch:
-    """What one step learns from."""
+class _Batches:
+    """What one step learns from: so many batches of each objective, in turns."""
 
     def __init__(
         self,
@@ -222,23 +219,25 @@ class _Batch:
         crew: Crew,
         *,
         seed: int,
-        rounds: int,
+        each: int,
     ) -> None:
-        self.losses = crew.joined(_Losses(model, objectives))
-        self.crew, self.seed, self.rounds = crew, seed, rounds
+        self.names, self.weights = [objective.name for _, objective in objectives], [weight for weight, _ in objectives]
+        self.losses = crew.joined(_Losses(model, [objective for _, objective in objectives]))
+        self.crew, self.seed, self.each = crew, seed, each
 
     def learn(self, step: int) -> tuple[float, dict[str, float]]:
-        """Gradients of the mean loss of all rounds, into the parameters; that loss, and its parts."""
-        own = self.crew.own(self.rounds)
-        sums: dict[str, float] = dict.fromkeys([_TOTAL], 0.0)
+        """Gradients of the weighted sum of all objectives' mean losses, into the parameters; that sum, and each."""
+        own = self.crew.own(self.each * len(self.names))
+        sums = dict.fromkeys(self.names, 0.0)
+        share = self.crew.size / self.each  # of a batch in the loss, as the mean over processes is taken
         for number in own:
+            which = number % len(self.names)
             with apart(self.losses, last=number == own[-1]):
-                total, losses = self.losses(np.random.default_rng([self.seed, step, number]))
-                (total / len(own)).backward()
-            for name, loss in [(_TOTAL, total.detach()), *losses.items()]:
-                sums[name] = sums.get(name, 0.0) + float(loss) / len(own)
+                loss = self.losses(which, np.random.default_rng([self.seed, step, number]))
+                (loss * (self.weights[which] * share)).backward()
+            sums[self.names[which]] += float(loss.detach()) * share
         means = self.crew.means(sums)
-        return means.pop(_TOTAL), means
+        return sum(weight * means[name] for name, weight in zip(self.names, self.weights, strict=True)), means
 
 
 @contextmanager
@@ -298,10 +297,10 @@ class _Training:
         half_a_step = 0.5 * self.state.seconds / max(1, self.state.step)
         return min(1.0, self.schedule.place(self.state.step, self.state.seconds + half_a_step))
 
-    def step(self, batch: _Batch) -> bool:
-        """Learn from one batch; False, and nothing learned, where the loss or its gradient is out of bounds."""
+    def step(self, batches: _Batches) -> bool:
+        """Learn from batches; False, and nothing learned, where the loss or its gradient is out of bounds."""
         self.optimizers.zero_grad()
-        value, losses = batch.learn(self.state.step)
+        value, losses = batches.learn(self.state.step)
         if not math.isfinite(value) or self.state.astray:
             return False
         share = self.schedule.rate(self.state.step, self.state.seconds) * _RETREAT**self.state.retreats

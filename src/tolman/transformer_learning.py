@@ -86,7 +86,7 @@ def learn_transformer(
     fingerprint = recipe.fingerprint(corpus, seed, seconds, steps, dict(objectives))
     if device.type == "cuda":
         memory, _ = torch.cuda.mem_get_info(device)
-        recipe = recipe.on_gpus(crew.size, documents=len(exam.texts), memory=memory)
+        recipe = recipe.on_gpus(crew.size, objectives=len(objectives), documents=len(exam.texts), memory=memory)
     progress.start("tokenizer", None)
     tokenizer = train_text_tokenizer(exam.contents, vocabulary=recipe.vocabulary)
     frame = frame_of(tokenizer)
@@ -111,7 +111,7 @@ def learn_transformer(
         longest=recipe.shape.window,
         compiled=pays_to_compile(device, seconds) if compiled is None else compiled,
     ).to(device)
-    progress.say(_described(recipe, learner, curriculum))
+    progress.say(_described(recipe, learner, curriculum, crew.batches(recipe.rounds, len(objectives))))
     if learner.compiled:
         progress.start("compiling", None)
         _compile(learner, wanted)
@@ -164,13 +164,14 @@ def grouped(learner: LearningTransformer, recipe: TransformerRecipe) -> list[Gro
     return [Group(matrices, recipe.matrix_rate, recipe.decay, orthogonal=True), Group(others, recipe.rate)]
 
 
-def _described(recipe: TransformerRecipe, learner: LearningTransformer, curriculum: Curriculum) -> str:
+def _described(recipe: TransformerRecipe, learner: LearningTransformer, curriculum: Curriculum, batches: int) -> str:
     shape = recipe.shape
     parameters = sum(parameter.numel() for parameter in learner.parameters())
     return (
         f"recipe: {shape.layers} layers of width {shape.width}, {parameters / 1e6:.1f} million parameters; "
         f"{learner.vocabulary:,} tokens, {len(curriculum.documents.ids):,} of text in {len(curriculum.documents):,} "
-        f"documents; {recipe.rounds * recipe.tokens:,} tokens a step, rate {recipe.rate:g}, {learner.precision}"
+        f"documents; {batches * recipe.tokens:,} tokens a step by each objective, rate {recipe.rate:g}, "
+        f"{learner.precision}"
     )
 
 

@@ -28,6 +28,7 @@ from tolman.space.store import FULLTEXT, VECTOR, DocumentStore, document_schema
 
 USUAL_BLEND = 0.5
 BLEND_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+_WORTH_FORGETTING = 0.05  # of a grade
 _FAR_BEHIND = 0.15  # of a grade
 LEXICAL_WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 2.0, 4.0)
 _LEXICAL_DEPTH = 200
@@ -68,10 +69,18 @@ def _usual(grades: dict[float, Floats], weight: float) -> Choice:
 def choose_blend(pool: Pool, base_QN: Floats, learned_QN: Floats) -> Choice:
     """How much the cosine of a learned encoder counts beside that of a pretrained one.
 
-    Half, unless the questions say otherwise: without any questions that lost .005 in the mean.
+    Half, unless the questions say otherwise: without any questions that lost .005 in the mean. More than half only for
+    a clear lead: up to there the two know no less of other texts than the pretrained one alone, beyond it less and less
+    (decision 9).
     """
     grades = {weight: pool.grade_scores(base_QN + weight * learned_QN) for weight in BLEND_WEIGHTS}
-    return best_weight(grades, default=USUAL_BLEND) if pool.natural else _usual(grades, USUAL_BLEND)
+    if not pool.natural:
+        return _usual(grades, USUAL_BLEND)
+    choice = best_weight(grades, default=USUAL_BLEND)
+    lead = choice.quality[choice.weight] - choice.quality[USUAL_BLEND]
+    if choice.weight > USUAL_BLEND and lead < _WORTH_FORGETTING:
+        return replace(choice, weight=USUAL_BLEND)
+    return choice
 
 
 def bm25_scores(pool: Pool, language: str | None) -> Floats:
