@@ -91,7 +91,7 @@ def main() -> None:
             rows.append(learned_row(material, objectives, folder, options))
             tokenizers.append(Tokenizer.from_file(str(folder / "tokenizer.json")))
         tokenizer = tokenizers[0] if tokenizers else _tokenizer_of(material.learned, options.size)
-        assert all(other.to_str() == tokenizer.to_str() for other in tokenizers), "perplexities are of other tokens"
+        assert all(other.get_vocab() == tokenizer.get_vocab() for other in tokenizers), "perplexities of other tokens"
         rows.insert(0, kneser_ney_row(material, tokenizer))
         notes = _notes(material, tokenizer, options)
     write_result(options.name, rows, notes)

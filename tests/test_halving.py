@@ -167,9 +167,20 @@ def test_tune_prints_a_table_and_learn_takes_the_file(cli: Cli, tmp_path):
     assert len(stored["trials"]) == 1
 
 
+def test_tune_replaces_nothing_but_recipes_and_says_so_before_it_begins(cli: Cli, tmp_path):
+    held = tmp_path / "tickets.csv"
+    held.write_text(TICKETS.read_text())
+    (tmp_path / "folder").mkdir()
+    for name in ("tickets.csv", "folder", "tickets.csv/recipe.json"):
+        outcome = cli("tune", str(held), "--budget", "1h", "-o", str(tmp_path / name))
+        assert (outcome.code, outcome.stdout, len(outcome.stderr.splitlines())) == (1, "", 1)
+    assert held.read_text() == TICKETS.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "tickets.csv"]
+
+
 def test_tune_speaks_json_and_refuses_what_cannot_be_tuned(cli: Cli):
     outcome = cli("tune", TICKETS, "--text", "body", "--title", "subject", "--budget", "2s", "--json")
     assert set(json.loads(outcome.stdout)) == {"recipe", "trials", "certainty", "blend", "judging_seconds"}
     refused = cli("tune", TICKETS, "--base", "minilm")
     assert (refused.code, refused.stdout) == (1, "")
-    assert refused.stderr.startswith("error: a recipe is for a static encoder")
+    assert refused.stderr.startswith("error: tune chooses a recipe for a static encoder")

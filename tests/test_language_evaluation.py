@@ -65,7 +65,7 @@ def test_most_draws_documents_for_a_causal_model_and_tokens_for_a_masked_one(lea
     assert part == evaluate_text(learned, DOCUMENTS, most=40)
     assert part != evaluate_text(learned, DOCUMENTS, most=40, seed=1)
     assert evaluate_text(learned, DOCUMENTS, most=10_000) == whole
-    with pytest.raises(QueryError, match="at least 1 token to measure, got 0"):
+    with pytest.raises(QueryError, match="1 or more: tokens to measure; got 0"):
         evaluate_text(learned, DOCUMENTS, most=0)
 
 
@@ -144,6 +144,7 @@ def test_models_that_guess_no_tokens_say_so(tmp_path):
     for model, message in (
         (plain, "no language head that learned to guess tokens: expected a causal or masked model"),
         ("minilm", "minilm has no language head"),
+        (None, "expected a space or the path of a model"),
         (tmp_path / "none", "no model or space at"),
     ):
         with pytest.raises(ModelError, match=message):

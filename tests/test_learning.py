@@ -5,7 +5,7 @@ import pytest
 from tiny import tiny_encoder
 
 import tolman
-from tolman import learning
+from tolman import learning, making
 from tolman.cli.watching import progress_on_stderr
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
@@ -172,14 +172,31 @@ def test_a_base_that_cannot_be_had_costs_no_learning(tmp_path, monkeypatch, base
     assert not list(tmp_path.iterdir())
 
 
-def test_an_error_leaves_nothing_behind_not_even_folders_above(tmp_path, monkeypatch):
+def refusing(error):
     def refuse(*_, **__):
-        raise StorageError("the disk is full")
+        raise error
 
-    monkeypatch.setattr(LatentSpace, "create", refuse)
-    with pytest.raises(StorageError):
+    return refuse
+
+
+def test_an_error_leaves_nothing_behind_not_even_folders_above(tmp_path, monkeypatch):
+    monkeypatch.setattr(LatentSpace, "create", refusing(SpaceError("somebody put something there")))
+    with pytest.raises(SpaceError):
         learn(list(documents()), tmp_path / "new" / "deep" / "x.space", budget="1s")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_was_learned_outlasts_a_full_disk(tmp_path, monkeypatch):
+    """Room made, the same command takes it from there and learns nothing anew."""
+    path = tmp_path / "x.space"
+    with monkeypatch.context() as full:
+        full.setattr(LatentSpace, "create", refusing(StorageError("can't write: No space left on device")))
+        with pytest.raises(StorageError, match=r"No space left.*make room and run the same again"):
+            learn(list(documents()), path, budget="1s")
+    assert not path.exists()
+    monkeypatch.setattr(making, "LEARNERS", {})
+    learn(list(documents()), path, budget="1s")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.space"]
 
 
 def test_the_package_learns(tmp_path: Path):

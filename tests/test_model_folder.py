@@ -82,10 +82,14 @@ def test_causal_alone_is_a_causal_model(models):
     ids, ours = logits_of_ours(folder, 0, TEXTS[0])
     theirs = logits_of_transformers(AutoModelForCausalLM, folder, ids)
     torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
-    assert AutoTokenizer.from_pretrained(folder)(TEXTS[0])["input_ids"] == ids.tolist()
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ("card.md", "config.json", "model.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-    )
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    begun = tokenizer(TEXTS[0], return_tensors="pt")  # and not ended: it is to be gone on with
+    assert begun["input_ids"][0].tolist() == ids.tolist()[:-1]
+    writer = AutoModelForCausalLM.from_pretrained(folder)
+    assert len(writer.generate(**begun, max_new_tokens=2, min_new_tokens=2)[0]) == len(ids) + 1
+    files = ("card.md", "config.json", "model.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+    assert {path.name for path in folder.iterdir()} - {"learning.png"} == {*files, "learning.html"}
+    assert {oct(path.stat().st_mode) for path in folder.iterdir()} == {oct((folder / "model.json").stat().st_mode)}
     assert evaluate_text(folder, TEXTS).causal.bits_per_byte < 8
     with pytest.raises(TolmanError, match="gives no vectors"):
         load_encoder(folder)
@@ -141,7 +145,7 @@ def test_model_json_says_how_it_was_made(models):
     [
         (
             "causal",
-            ["AutoModelForCausalLM.from_pretrained('x.model')", "it guesses tokens and gives no vectors"],
+            ["AutoModelForCausalLM.from_pretrained('x.model')", "It guesses tokens and gives no vectors"],
             ["SentenceTransformer", "nDCG", "AutoModelForMaskedLM"],
         ),
         (
@@ -203,8 +207,11 @@ def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch):
     for place in (path, tmp_path / "new" / "deep"):
         with pytest.raises(StorageError, match="No space left"):
             learn_model(list(documents(40)), place, budget="1s")
-    assert tree(path) == before
-    assert [entry.name for entry in tmp_path.iterdir()] == ["x.model"]
+        assert tree(path) == before
+        assert not (tmp_path / "new" / "deep").exists()
+        kept = place.with_name(f"{place.name}.learning.partial")
+        assert (kept / "encoder").is_dir()  # learned, and not to be learned again
+        assert not place.with_name(f"{place.name}.partial").exists()
 
 
 def test_killed_while_writing_it_goes_on_without_learning_again(cli: Cli, tmp_path: Path) -> None:
@@ -227,3 +234,8 @@ def test_a_model_of_a_space_is_measured_as_one(tmp_path):
     learn(list(documents()), path, base="transformer", objectives="causal", size="tiny", budget="2s")
     assert open_space(path).description.recipe["plan"]["objectives"] == {"causal": 1.0}
     assert [model.kind for model in open_language_models(path)] == ["causal"]
+    assert evaluate_text(open_space(path), TEXTS).causal.bits_per_byte < 8
+    weights = path / "encoder" / "causal" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"oops")
+    with pytest.raises(SpaceError, match="is not the file that made this space"):
+        evaluate_text(path, TEXTS)

@@ -92,7 +92,7 @@ def test_some_sentences_drawn_at_random(folder, monkeypatch):
     assert (found.overall.sentences, found.all_sentences) == (2, 4)
     monkeypatch.setattr(reconstruction, "SENTENCES", 3)
     assert evaluate_reconstruction(folder, DOCUMENTS).overall.sentences == 3
-    with pytest.raises(QueryError, match="at least 1 sentence"):
+    with pytest.raises(QueryError, match="1 or more: sentences"):
         evaluate_reconstruction(folder, DOCUMENTS, most=0)
 
 
@@ -101,6 +101,17 @@ def test_what_cannot_be_measured_says_so(folder, tmp_path):
         evaluate_reconstruction(tmp_path / "none", DOCUMENTS)
     with pytest.raises(ModelError, match=r"no bottleneck\.safetensors"):
         evaluate_reconstruction(write_learned(tmp_path / "m"), DOCUMENTS)
+    damaged = write_learned(tmp_path / "damaged", latents=True)
+    (damaged / "bottleneck.safetensors").write_bytes(b"abc")
+    with pytest.raises(ModelError, match=r"can't read the weights in .*bottleneck\.safetensors"):
+        evaluate_reconstruction(damaged, DOCUMENTS)
+    for given in (True, 1.5, "3"):
+        with pytest.raises(QueryError, match="expected a whole number of 1 or more"):
+            evaluate_reconstruction(folder, DOCUMENTS, most=given)
+    with pytest.raises(QueryError, match="seed"):
+        evaluate_reconstruction(folder, DOCUMENTS, seed=-1)
+    with pytest.raises(ModelError, match="expected a space or the path of a model"):
+        evaluate_reconstruction(None, DOCUMENTS)
     with pytest.raises(SourceError, match="no sentence of at most 32 tokens"):
         evaluate_reconstruction(folder, [TEXTS[4]])
 

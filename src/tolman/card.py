@@ -79,13 +79,15 @@ def render_card(name: str, description: SpaceDescription, drawn: Sequence[str] =
     return "\n".join(section for section in sections if section)
 
 
-def render_model_card(name: str, description: SpaceDescription) -> str:
-    """The card of a model that is kept without a space, as Markdown; of `description` all but search counts."""
+def render_model_card(name: str, description: SpaceDescription, drawn: Sequence[str] = ()) -> str:
+    """The card of a model that is kept without a space, as Markdown; of `description` all but search counts. `drawn` as
+    for `render_card`."""
     sections = (
         f"# {name}\n",
         _corpus(description, searched=False),
         _encoder(description),
         _trials(description),
+        _curves(drawn),
         _model_quality(description),
         _cost(description),
         _section("Using it", f"```python\n{_model_use(name, description)}\n```"),
@@ -99,7 +101,7 @@ def _model_quality(description: SpaceDescription) -> str:
     measured = {name: value for name, value in description.quality.items() if name not in OF_SEARCHING}
     if description.encoder.family == "causal":
         told = "`tolman evaluate MODEL --text FILE` measures it on text that it hasn't seen."
-        return _section("Quality", f"Not measured: it guesses tokens and gives no vectors. {told}")
+        return _section("Quality", f"It guesses tokens and gives no vectors. {told}")
     return _quality(replace(description, quality=measured)).replace(MEASURES["dense"], "the encoder (meaning alone)")
 
 
@@ -119,7 +121,11 @@ def _model_use(name: str, description: SpaceDescription) -> str:
     if family == "causal" or {"causal", "autoencoding"} & set(learned):
         where = repr(name) if family == "causal" else f'{name!r}, subfolder="causal"'
         parts.append(
-            f"from transformers import AutoModelForCausalLM\n\nwriter = AutoModelForCausalLM.from_pretrained({where})"
+            f"from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+            f"tokenizer = AutoTokenizer.from_pretrained({where})\n"
+            f"writer = AutoModelForCausalLM.from_pretrained({where})\n"
+            f'begun = tokenizer("The first words", return_tensors="pt")\n'
+            f"tokenizer.decode(writer.generate(**begun, max_new_tokens=30)[0])"
         )
     return "\n\n".join(parts)
 

@@ -180,14 +180,14 @@ class Stopwatch:
 
     Attributes:
         watcher: the other one.
-        wall, cpu: seconds by stage; one that is begun again goes on counting. "" is what came before the first.
+        wall, cpu: seconds by stage; one that is begun again goes on counting. "starting" is what came before the first.
     """
 
     def __init__(self, watcher: Progress) -> None:
         self.watcher = watcher
         self.wall: dict[str, float] = {}
         self.cpu: dict[str, float] = {}
-        self._stage, self._since = "", (time.perf_counter(), cpu_seconds())
+        self._stage, self._since = "starting", (time.perf_counter(), cpu_seconds())
 
     def start(self, stage: str, total: float | None = None) -> None:
         """Another stage."""

@@ -6,6 +6,7 @@ what the first one says.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ class Crew:
             return model
         from torch.nn.parallel import DistributedDataParallel
 
+        # Where one objective uses all of a model it says so at the first step; with several none does.
+        warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
         return DistributedDataParallel(model, find_unused_parameters=True)
 
     def agreed(self, number: float) -> float:

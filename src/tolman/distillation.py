@@ -84,7 +84,7 @@ def distil(
         corpus = corpus_of(space)
         key = {"corpus": corpus.fingerprint, "teacher": space.description.encoder.fingerprint}
         key |= {"seconds": str(seconds), "seed": str(seed)}
-        with Staging(path.with_name(f"{path.name}.learning"), key, made_for=path) as workshop:
+        with Staging(path.with_name(f"{path.name}.learning"), key, made_for=path, costly=True) as workshop:
             with meter.kept_in(workshop.folder / "cost.json"):
                 made = _make(space, corpus, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress)
                 distilled = _publish(path, corpus, space, made, meter=meter, progress=progress)

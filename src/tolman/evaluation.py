@@ -10,7 +10,7 @@ from tolman.corpus.cleaning import drop_surrogates
 from tolman.corpus.readers.jsonl import read_objects
 from tolman.corpus.readers.lines import read_lines
 from tolman.counting import counted
-from tolman.errors import SourceError
+from tolman.errors import QueryError, SourceError
 from tolman.metrics import bootstrap_interval, ndcg, recall, reciprocal_rank
 from tolman.progress import Progress, Silent
 
@@ -22,6 +22,20 @@ Judgments: TypeAlias = Mapping[str, Mapping[str, float]]
 
 MODES: tuple[Literal["dense"], Literal["lexical"], Literal["hybrid"]] = ("dense", "lexical", "hybrid")
 DEPTH = 100
+
+
+def require_whole(given: int | None, what: str, *, least: int = 0) -> int | None:
+    """`given` as a whole number; None stays None.
+
+    Raises:
+        QueryError: it is none, or less than `least`.
+    """
+    if given is None:
+        return None
+    number = given.__index__() if hasattr(given, "__index__") and not isinstance(given, bool) else least - 1
+    if number < least:
+        raise QueryError(f"expected a whole number of {least} or more: {what}; got {given!r}")
+    return number
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from tolman.corpus.cleaning import drop_surrogates
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.readers.jsonl import read_objects
 from tolman.corpus.reading import read_corpus
-from tolman.errors import ModelError, QueryError, SourceError
-from tolman.evaluation import Estimate
+from tolman.errors import ModelError, SourceError
+from tolman.evaluation import Estimate, require_whole
 from tolman.metrics import share_interval
 from tolman.model_folder import read_description
 from tolman.models.language_folder import read_language_models
@@ -25,7 +25,7 @@ from tolman.models.language_model import Kind, LanguageModel
 from tolman.models.pretrained import KNOWN_MODELS
 from tolman.progress import Progress, Silent
 from tolman.space.description import SpaceDescription, is_space
-from tolman.space.space import ENCODER
+from tolman.space.space import LatentSpace, checked_model, path_of
 from tolman.tokenization import TokenSequences
 
 Pair: TypeAlias = tuple[str, str]
@@ -121,7 +121,12 @@ class PairEvaluation:
 
 
 def evaluate_text(
-    model: str | Path, source: Any, *, most: int | None = None, seed: int = 0, progress: Progress | None = None
+    model: str | Path | LatentSpace,
+    source: Any,
+    *,
+    most: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> TextEvaluation:
     """Measure a model on text, best on text that it hasn't learned from.
 
@@ -129,7 +134,8 @@ def evaluate_text(
     guessed once, with at least half a window before it; the masked model's lie around the hidden token.
 
     Args:
-        model: a space, a folder that `learn_model` left, or one of `transformers`; nothing is downloaded.
+        model: a space, open or its path, a folder that `learn_model` left, or one of `transformers`; nothing is
+            downloaded.
         source: what `read_corpus` takes, or a Corpus; of each document title and text count.
         most: tokens, about: whole documents drawn at random for a causal model, tokens for a masked one. None: all,
             and for a masked model at most `MASKED_TOKENS`.
@@ -142,8 +148,7 @@ def evaluate_text(
         SourceError: the source can't be read or holds no text.
         QueryError: `most` isn't above zero.
     """
-    if most is not None and most < 1:
-        raise QueryError(f"expected at least 1 token to measure, got {most}")
+    most, seed = require_whole(most, "tokens to measure", least=1), require_whole(seed, "seed") or 0
     progress = progress or Silent()
     models = open_language_models(model)
     corpus = source if isinstance(source, Corpus) else read_corpus(source, progress=progress)
@@ -156,7 +161,7 @@ def evaluate_text(
 
 
 def evaluate_pairs(
-    model: str | Path, files: Sequence[str | Path], *, progress: Progress | None = None
+    model: str | Path | LatentSpace, files: str | Path | Sequence[str | Path], *, progress: Progress | None = None
 ) -> PairEvaluation:
     """Ask a model which of two sentences is the better one, by the probability of the whole sentence.
 
@@ -164,7 +169,7 @@ def evaluate_pairs(
 
     Args:
         model: see `evaluate_text`.
-        files: .jsonl, also .gz, of `sentence_good` and `sentence_bad`.
+        files: one or several .jsonl, also .gz, of `sentence_good` and `sentence_bad`.
         progress: who watches.
 
     Raises:
@@ -172,6 +177,7 @@ def evaluate_pairs(
         SourceError: no file, one that can't be read or holds no pair, or a line that is none; says which.
     """
     progress = progress or Silent()
+    files = [files] if isinstance(files, str | Path) else files
     if not files:
         raise SourceError(f"expected at least one .jsonl file of {_PAIR[0]} and {_PAIR[1]}, got none")
     pairs = {str(file): read_pairs(Path(file), progress) for file in files}
@@ -187,7 +193,7 @@ def evaluate_pairs(
     return PairEvaluation(results, overall)
 
 
-def open_language_models(model: str | Path) -> list[LanguageModel]:
+def open_language_models(model: str | Path | LatentSpace) -> list[LanguageModel]:
     """The models that guess tokens in a space or a folder: a masked one, a causal one, or both.
 
     Of a space or model that Tolman learned from nothing only those count that were learned: a trunk that learned to
@@ -197,13 +203,13 @@ def open_language_models(model: str | Path) -> list[LanguageModel]:
         ModelError: there is none, or it is damaged.
         SpaceError: a damaged space.
     """
-    path = Path(model)
+    path = path_of(model)
     if str(model) in KNOWN_MODELS and not path.exists():
         raise ModelError(f"{model} has no language head: it gives vectors and guesses no tokens")
     if not path.exists():
         raise ModelError(f"no model or space at {path}: make one with `tolman learn`, or give a folder")
     recipe = SpaceDescription.read(path).recipe if is_space(path) else read_description(path).get("recipe")
-    models = read_language_models(path / ENCODER if is_space(path) else path)
+    models = read_language_models(checked_model(path))
     plan = (recipe or {}).get("plan") or {}
     if plan.get("learner") == "transformer":
         models = [one for one in models if one.kind in plan.get("objectives", ())]
@@ -213,6 +219,8 @@ def open_language_models(model: str | Path) -> list[LanguageModel]:
 
 
 def _advice(plan: Mapping[str, Any]) -> str:
+    if plan.get("learner") == "adapted":
+        return "of a pretrained model that learned on only the encoder is kept"
     if not plan.get("objectives"):
         return "expected a causal or masked model"
     return f"it learned by {', '.join(plan['objectives'])}; learn with --objectives masked or causal"

@@ -208,7 +208,10 @@ def require_transformer(task: Task) -> "TransformerEncoder":
     from tolman.models.transformer import TransformerEncoder
 
     if not isinstance(task.pretrained, TransformerEncoder):
-        raise ModelError(f"base {task.plan.pretrained} is no transformer: take it with --objectives none")
+        raise ModelError(
+            f"base {task.plan.pretrained} is no encoder that learns on: take it with --objectives none, or a causal "
+            "model with --objectives causal --no-space"
+        )
     return task.pretrained
 
 

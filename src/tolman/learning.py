@@ -289,7 +289,7 @@ def _build(
 ) -> ResultT:
     """Make the encoder in a workshop beside its place, then publish it; both go on where a killed run stopped."""
     key = _key(corpus, plan, seconds, seed)
-    with Staging(workshop_path(path), key, made_for=path) as workshop:
+    with Staging(workshop_path(path), key, made_for=path, costly=True) as workshop:
         crew.wait()
         with meter.kept_in(workshop.folder / "cost.json"):
             model = pretrained.encoder if pretrained else None
@@ -358,8 +358,7 @@ def _publish(
 
     def finish(space: LatentSpace) -> None:
         space.describe(replace(space.description, cost=_counted(meter, made, predicted, progress)))
-        resumed = (made.recipe.get("run") or {}).get("resumed", ())
-        drawn = write_curves(space.path, LearningCurve.of(path.name, made.curve, resumed), progress)
+        drawn = write_curves(space.path, _curve(path, made), progress)
         with storing(f"can't write {space.path / CARD}"):
             (space.path / CARD).write_text(render_card(path.name, space.description, drawn), encoding="utf-8")
 
@@ -385,9 +384,14 @@ def _publish_model(
         origin = CorpusRecord(corpus.fingerprint, corpus.report.source, len(corpus))
         cost = _counted(meter, made, predicted, progress)
         description = replace(_description(made, pretrained), corpus=origin, cost=cost)
-        write_model(staging.folder, path.name, made.encoder, description)
+        drawn = write_curves(staging.folder, _curve(path, made), progress)
+        write_model(staging.folder, path.name, made.encoder, description, drawn)
         staging.publish()
     return path
+
+
+def _curve(path: Path, made: Made) -> LearningCurve:
+    return LearningCurve.of(path.name, made.curve, (made.recipe.get("run") or {}).get("resumed", ()))
 
 
 def _counted(meter: Meter, made: Made, predicted: Mapping[str, Any] | None, progress: Stopwatch) -> Mapping[str, Any]:

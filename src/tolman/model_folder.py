@@ -8,7 +8,7 @@ card.md       the same for people
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,9 @@ def refuse_newer(folder: Path) -> None:
 MODEL = Artifact("learned model", is_model, refuse_newer)
 
 
-def write_model(folder: Path, name: str, encoder: Encoder, description: SpaceDescription) -> None:
+def write_model(
+    folder: Path, name: str, encoder: Encoder, description: SpaceDescription, drawn: Sequence[str] = ()
+) -> None:
     """Fill `folder`, which is there.
 
     Args:
@@ -66,6 +68,7 @@ def write_model(folder: Path, name: str, encoder: Encoder, description: SpaceDes
         name: that people will know it by.
         encoder: what was learned.
         description: recipe, quality, cost, corpus and parents; the encoder is filled in.
+        drawn: files in the folder that show how it learned.
 
     Raises:
         StorageError: the disk refuses.
@@ -85,7 +88,7 @@ def write_model(folder: Path, name: str, encoder: Encoder, description: SpaceDes
             encoder.save(folder)
         described = {**_MARK, "format": FORMAT, "created": now(), **fields}
         (folder / FILE).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (folder / CARD).write_text(render_model_card(name, description), encoding="utf-8")
+        (folder / CARD).write_text(render_model_card(name, description, drawn), encoding="utf-8")
 
 
 def guesses_only(recipe: Mapping[str, Any]) -> bool:

@@ -141,6 +141,8 @@ def _recipe(recipe: "str | Path | ScratchRecipe", plan: Plan) -> "str | ScratchR
 
     if plan.learner != "static" or not plan.objectives:
         raise TolmanError("a recipe is for a static encoder that learns; here none does: leave --recipe away")
+    if not isinstance(recipe, str | Path | ScratchRecipe):
+        raise TolmanError(f"expected a recipe: usual, auto, or the file of one; got {recipe!r}")
     if recipe == "auto":
         return "auto"
     if plan.size:
@@ -159,8 +161,10 @@ def parse_objectives(objectives: Objectives) -> dict[str, float] | None:
     if isinstance(objectives, str):
         listed = [part.strip().partition("=") for part in objectives.split(",")] if objectives != "none" else []
         pairs = [(name.strip(), weight.strip() if equals else 1.0) for name, equals, weight in listed]
-    else:
+    elif isinstance(objectives, Mapping):
         pairs = list(objectives.items())
+    else:
+        raise TolmanError(f"expected objectives like masked=1,contrastive=0.5, or a mapping; got {objectives!r}")
     weights: dict[str, float] = {}
     for name, weight in pairs:
         if name not in OBJECTIVES or name in weights:

@@ -7,7 +7,7 @@ from typing import Any
 from tolman.cost import Work
 
 GROUPS = {
-    "": "starting",
+    "starting": "starting",
     "reading": "reading",
     "questions for the judge": "questions",
     "tokenizer": "start",

@@ -8,6 +8,7 @@ from typing import Any
 
 from tolman.corpus.reading import read_corpus
 from tolman.cost import Stopwatch
+from tolman.errors import TolmanError
 from tolman.learning import Source, parse_dials, require_documents
 from tolman.making import Maker
 from tolman.plan import Plan, load_pretrained
@@ -47,6 +48,7 @@ class Tuning:
         """A file that `learn(..., recipe=path)` takes.
 
         Raises:
+            TolmanError: something else than a recipe is there.
             StorageError: the disk refuses.
         """
         report = {name: value for name, value in self.to_json().items() if name != "recipe"}
@@ -79,6 +81,7 @@ def tune(
         TolmanError: what `learn` would refuse, or a base that has no static encoder to learn.
     """
     watch = Stopwatch(progress or Silent())
+    require_static(str(base))
     dials = {"base": base, "objectives": None, "size": None, "budget": budget, "steps": None, "recipe": "auto"}
     plan, seconds, seed = parse_dials(dials | {"seed": seed})
     model = load_pretrained(plan, watch)
@@ -87,6 +90,18 @@ def tune(
         pretrained = model.encoder if model else None
         made = Maker(corpus, plan, pretrained, seconds=seconds, seed=seed, workshop=Path(folder), progress=watch).make()
     return _tuning(plan, made.recipe)
+
+
+def require_static(base: str) -> None:
+    """Refuse a base that has no static encoder to choose a recipe for.
+
+    Raises:
+        TolmanError: it is a transformer, or a model as others made it.
+    """
+    if Plan.parse(base, None, None).learner != "static":
+        raise TolmanError(
+            f"tune chooses a recipe for a static encoder: expected base scratch or scratch+MODEL, got {base}"
+        )
 
 
 def _tuning(plan: Plan, found: Mapping[str, Any]) -> Tuning:
@@ -115,11 +130,10 @@ def explain_choice(tuning: Tuning) -> str:
     sure = tuning.certainty
     if sure is None:
         return "the usual recipe: there was nothing to choose by, or no time for others"
-    kept = "stays: no other led it beyond noise" if sure["lead"] == 0 else "is left"
-    return (
-        f"the usual recipe {kept}; lead {sure['lead']:+.4f} of grade (standard error {sure['error']:.4f}), "
-        f"best in {sure['best']:.0%} of draws, regret to be expected {sure['regret']:.4f}"
-    )
+    draws = f"best in {sure['best']:.0%} of draws, regret to be expected {sure['regret']:.4f} of grade"
+    if sure["lead"] == 0:
+        return f"the usual recipe stays: no other led it beyond noise; {draws}"
+    return f"the usual recipe is left; lead {sure['lead']:+.4f} (standard error {sure['error']:.4f}), {draws}"
 
 
 def _number(grade: float | None) -> float:

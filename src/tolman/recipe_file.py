@@ -2,12 +2,13 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from tolman.errors import TolmanError
+from tolman.errors import StorageError, TolmanError
 from tolman.recipe import ScratchRecipe
 from tolman.storage import storing
 
@@ -16,18 +17,45 @@ _SHARES = ("heads_share", "query_dropout", "document_dropout")
 _LARGEST = 1_000_000  # of whole numbers
 
 
-def write_recipe(path: Path, recipe: ScratchRecipe, report: Mapping[str, Any]) -> None:
-    """Write `recipe` to `path`, with the report on how it was chosen; a file that is there is replaced as a whole.
+def require_recipe_place(path: Path) -> None:
+    """Refuse to put a recipe where something else is, or where nothing can be written.
 
     Raises:
+        TolmanError: `path` is there and no recipe.
+        StorageError: the folder, or the nearest one above it, can't be written.
+    """
+    if path.exists() and not _is_recipe(path):
+        raise TolmanError(f"{path} exists and is no recipe: choose another name, or move it away")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise StorageError(f"can't write {path}: {above} is no folder that can be written")
+
+
+def _is_recipe(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and "tolman recipe" in content
+
+
+def write_recipe(path: Path, recipe: ScratchRecipe, report: Mapping[str, Any]) -> None:
+    """Write `recipe` to `path`, with the report on how it was chosen; one that is there is replaced as a whole.
+
+    Raises:
+        TolmanError: something else is there.
         StorageError: the disk refuses.
     """
+    require_recipe_place(path)
     beside = path.with_name(f"{path.name}.partial")
     content = {"tolman recipe": VERSION, "recipe": asdict(recipe), "report": dict(report)}
     with storing(f"can't write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        beside.replace(path)
+        try:
+            beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def read_recipe(path: Path) -> ScratchRecipe:

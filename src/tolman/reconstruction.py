@@ -10,14 +10,13 @@ import numpy as np
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.passages import sentences
 from tolman.corpus.reading import read_corpus
-from tolman.errors import ModelError, QueryError, SourceError
-from tolman.evaluation import Estimate
+from tolman.errors import ModelError, SourceError
+from tolman.evaluation import Estimate, require_whole
 from tolman.metrics import share_interval
 from tolman.models import load_encoder
 from tolman.models.decoder import Decoder
 from tolman.progress import Progress, Silent
-from tolman.space.description import is_space
-from tolman.space.space import ENCODER
+from tolman.space.space import LatentSpace, checked_model, path_of
 
 BUCKETS = (1, 4), (5, 8), (9, 12), (13, 16), (17, 24), (25, 32)
 """Tokens of a sentence, fewest and most."""
@@ -66,14 +65,19 @@ class ReconstructionEvaluation:
 
 
 def evaluate_reconstruction(
-    model: str | Path, source: Any, *, most: int | None = None, seed: int = 0, progress: Progress | None = None
+    model: str | Path | LatentSpace,
+    source: Any,
+    *,
+    most: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> ReconstructionEvaluation:
     """Send sentences through the bottleneck and write them again, each token the most probable one.
 
     A sentence counts as exact if what is written is what the tokenizer makes of it, to the letter.
 
     Args:
-        model: a space or a folder that `learn_model` left, learned by autoencoding.
+        model: a space, open or its path, or a folder that `learn_model` left, learned by autoencoding.
         source: what `read_corpus` takes, or a Corpus; its texts are cut into sentences, titles don't count.
         most: sentences, drawn at random; None: `SENTENCES`.
         seed: of what is drawn.
@@ -81,15 +85,15 @@ def evaluate_reconstruction(
 
     Raises:
         ModelError: no model, one that can't write, or a damaged one.
+        SpaceError: a damaged space.
         SourceError: the source can't be read, or holds no sentence of the lengths that are measured.
         QueryError: `most` isn't above zero.
     """
-    if most is not None and most < 1:
-        raise QueryError(f"expected at least 1 sentence to measure, got {most}")
-    progress, path = progress or Silent(), Path(model)
+    most, seed = require_whole(most, "sentences to measure", least=1), require_whole(seed, "seed") or 0
+    progress, path = progress or Silent(), path_of(model)
     if not path.exists():
         raise ModelError(f"no model or space at {path}: make one with `tolman learn --objectives autoencoding`")
-    folder = path / ENCODER if is_space(path) else path
+    folder = checked_model(path)
     decoder, encoder = Decoder.load(folder), load_encoder(folder)
     corpus = source if isinstance(source, Corpus) else read_corpus(source, progress=progress)
     drawn = _draw(decoder, corpus, most or SENTENCES, seed, progress)

@@ -32,6 +32,7 @@ _HEADROOM = 1.2  # over the time that a recipe is expected to take
 _WARMUP_STEPS = 10
 _TO_GO_BACK = 2.0  # standard errors: on no corpus with labels was the start the better one
 _JUDGED = 0.08  # of the budget, at most, goes into judging what halving tries
+_MOST_LEADERS = 8  # whose encoders are held until one is chosen
 _TO_LEAVE = 2.0  # standard errors that the best of many must lead by: it is the luckiest of them, too
 
 Search: TypeAlias = Literal["neighbours", "halving", "none"]
@@ -266,8 +267,9 @@ class _Neighbours(_RecipeSearch):
 class _Halving(_RecipeSearch):
     """The first recipe in full, then successive halving in the time left; see `tolman.halving`.
 
-    The first recipe stays unless another leads it beyond the luck of the best of many. Where the questions aren't
-    natural it stays in any case.
+    The first recipe stays unless another leads it beyond the luck of the best of many. Of several whose grades are too
+    near to tell apart, the one that most often finds the answer among the first. Where the questions aren't natural the
+    first recipe stays in any case.
     """
 
     def run(self) -> tuple[Trial, list[Trial]]:
@@ -290,19 +292,20 @@ class _Halving(_RecipeSearch):
         if not planned:
             self.progress.say("no time is left to train and judge others: the usual recipe stays")
         alike = list(candidates(usual.recipe, seed=self.seed))
-        best = usual
+        leaders = [usual]
         for level, rung in enumerate(planned):
             told = f"rung {level + 1} of {len(planned)}: {min(rung.candidates, len(alike))} recipes, {rung.steps} steps"
             self.progress.say(told)
             tried = [_without_encoder(usual)] if rung.steps == usual.recipe.steps else []
             for trial in self._climb(alike, rung):
-                best = max(best, trial, key=lambda each: each.grade)
+                leaders = _leading([*leaders, trial])
                 tried.append(_without_encoder(trial))
                 trials.append(tried[-1])
             ranked = sorted(tried, key=lambda trial: trial.grade, reverse=True)
             alike = [replace(trial.recipe, steps=usual.recipe.steps) for trial in ranked]
             alike = alike[: max(1, rung.candidates // ETA)]
-        return (best if best.beats(usual, _TO_LEAVE) else usual), trials
+        ahead = [trial for trial in leaders if trial.beats(usual, _TO_LEAVE)]
+        return max(ahead, key=lambda trial: trial.ndcg or 0.0, default=usual), trials
 
     def _climb(self, alike: list[ScratchRecipe], rung: Rung) -> Iterator[Trial]:
         for recipe in alike[: rung.candidates]:
@@ -330,6 +333,12 @@ _SEARCHES: dict[Search, type[_RecipeSearch]] = {"none": _RecipeSearch, "neighbou
 def trials_judged(seconds: float, one: float) -> float:
     """How many more trials there is time to judge, of which one took so many seconds."""
     return _JUDGED * seconds / max(one, 1e-6) - 1
+
+
+def _leading(trials: list[Trial]) -> list[Trial]:
+    """The best, and those that it doesn't beat beyond noise; no more than memory has room for."""
+    ranked = sorted(trials, key=lambda trial: trial.grade, reverse=True)
+    return [trial for trial in ranked if not ranked[0].beats(trial)][:_MOST_LEADERS]
 
 
 def _without_encoder(trial: Trial) -> Trial:

@@ -38,6 +38,11 @@ def folders_above(path: Path) -> Iterator[None]:
         raise
 
 
+def readable_like_its_folder(file: Path) -> None:
+    """Let whoever may read the folder read `file`: safetensors lets its owner alone."""
+    file.chmod(file.parent.stat().st_mode & 0o666)
+
+
 def disk_refusal(error: Exception) -> str | None:
     """Why the disk refused, if that is what `error` says; None: it is about something else."""
     found = _REFUSALS.search(str(error))

@@ -65,10 +65,17 @@ def train_text_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
+    return _framed(tokenizer, f"{BEGIN} $A {END}", f"{BEGIN} $A {END} $B:1 {END}:1")
+
+
+def opening(tokenizer: Tokenizer) -> Tokenizer:
+    """The same for a model that writes on: texts begin, and don't end."""
+    return _framed(Tokenizer.from_str(tokenizer.to_str()), f"{BEGIN} $A", f"{BEGIN} $A $B:1")
+
+
+def _framed(tokenizer: Tokenizer, single: str, pair: str) -> Tokenizer:
     around = [(token, tokenizer.token_to_id(token)) for token in (BEGIN, END)]
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{BEGIN} $A {END}", pair=f"{BEGIN} $A {END} $B:1 {END}:1", special_tokens=around
-    )
+    tokenizer.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=around)
     return tokenizer
 
 

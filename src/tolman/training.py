@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from tolman.counting import counted
 from tolman.crew import SOLO, Crew, apart
 from tolman.effort import Effort, effort_of_step
 from tolman.errors import BudgetError
@@ -194,7 +195,7 @@ def train(
                 return training.run(diverged=True)
     training.save()  # who is killed after this run and starts again gets it back at once
     if interrupted.is_set():
-        progress.say(f"stopped after {training.state.step} steps: what was learned so far is kept")
+        progress.say(f"stopped after {counted(training.state.step, 'step')}: what was learned so far is kept")
     return training.run(interrupted=interrupted.is_set())
 
 
@@ -278,7 +279,7 @@ class _Training:
         self.model, self.schedule, self.optimizers = model, schedule, optimizers
         self.keeper, self.progress = keeper, progress
         self.state = _State()
-        if keeper and (found := keeper.load(model, optimizers)):
+        if keeper and (found := keeper.load(model, optimizers, progress)):
             self.state = found
             found.resumed.append(found.step)
             progress.say(f"resuming at step {found.step}")
@@ -437,8 +438,8 @@ class Checkpoint:
             save_file(tensors, beside, metadata={"recipe": self.recipe, "state": json.dumps(asdict(state))})
             os.replace(beside, self.folder / "checkpoint.safetensors")
 
-    def load(self, model: nn.Module, optimizers: Optimizers) -> _State | None:
-        """Put the run back where it was; None where there is nothing of this recipe."""
+    def load(self, model: nn.Module, optimizers: Optimizers, progress: Progress) -> _State | None:
+        """Put the run back where it was; None where there is nothing of this recipe, or it is damaged."""
         from safetensors import SafetensorError, safe_open
 
         path = self.folder / "checkpoint.safetensors"
@@ -448,7 +449,10 @@ class Checkpoint:
                 if metadata["recipe"] != self.recipe:
                     return None
                 tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError):
+        except FileNotFoundError:
+            return None
+        except (OSError, SafetensorError, KeyError, TypeError) as error:
+            progress.say(f"{path} can't be read ({error}): learning begins anew")
             return None
         model.load_state_dict(_under("model.", tensors))
         optimizers.remember(_under("optimizer.", tensors))

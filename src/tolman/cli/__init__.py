@@ -12,7 +12,7 @@ from tolman.cli.cold_start import import_arrow_without_pandas
 from tolman.cli.distil import distil
 from tolman.cli.encode import encode
 from tolman.cli.evaluate import evaluate
-from tolman.cli.exits import Verbs, debugging, quieten_libraries, report_bug
+from tolman.cli.exits import Verbs, debugging, leave, quieten_libraries, report_bug
 from tolman.cli.grow import add, remove
 from tolman.cli.info import info
 from tolman.cli.learn import learn
@@ -33,7 +33,8 @@ def app() -> None:
 
     Results go to stdout, progress to stderr. Exit codes: 0 done, 1 what was asked for can't be done (one line that
     says why; TOLMAN_DEBUG=1 shows the traceback), 2 the command line itself is wrong (no such verb or flag, one is
-    missing, or its value isn't of its kind), 130 interrupted, 141 nobody reads the results any more.
+    missing, its value is no number, or none of those that are named), 130 interrupted, 141 nobody reads the results any
+    more.
     """
 
 
@@ -48,4 +49,8 @@ def main() -> None:
         quieten_libraries()
     if sys.argv[1:2] == ["search"]:
         import_arrow_without_pandas()
-    app(prog_name="tolman")
+    try:
+        app(prog_name="tolman")
+    except SystemExit as ended:
+        leave(ended.code)
+        raise

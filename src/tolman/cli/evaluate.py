@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     "--most",
     metavar="N",
     type=click.IntRange(1),
-    help="Of --text: tokens; of --reconstruct: sentences; drawn at random.  [default: all, but of a masked model "
-    "20,000 tokens, of --reconstruct 2,000]",
+    help="Of --text: tokens, of a causal model in whole documents; of --reconstruct: sentences; drawn at random.  "
+    "[default: all, but of a masked model 20,000 tokens, of --reconstruct 2,000]",
 )
 @json_option
 def evaluate(

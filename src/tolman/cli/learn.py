@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tolman.cli.parameters import PATH, column_options, json_option
+from tolman.cli.parameters import PATH, column_options
 from tolman.cli.printing import name_to_type, print_columns, print_json
 from tolman.cli.watching import progress_on_stderr
 from tolman.counting import counted
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     help="Of a static encoder: usual, auto (chosen without labels), or a file that tolman tune wrote.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what it would cost, and learn nothing.")
-@json_option
+@click.option("--json", is_flag=True, help="Print what --dry-run says as JSON.")
 @click.option("--tensorboard", metavar="DIR", type=PATH, help="Write curves there for TensorBoard, as they grow.")
 @click.option("--wandb", metavar="PROJECT", help="Send curves to Weights & Biases, as they grow.")
 @click.option("--seed", default=0, show_default=True, help="For repeatable runs.")

@@ -11,7 +11,13 @@ from tolman.cli.watching import progress_on_stderr
 
 @click.command()
 @click.argument("source")
-@click.option("-o", "--output", metavar="recipe.json", type=PATH, help="Write the chosen recipe there.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="recipe.json",
+    type=PATH,
+    help="Write the chosen recipe there; a recipe that is there is replaced.",
+)
 @column_options
 @click.option("--base", default="scratch", show_default=True, help="scratch, or scratch+minilm or another model.")
 @click.option(
@@ -44,6 +50,10 @@ def tune(
     """
     from tolman.recipe_choice import explain_choice, show_tuning
     from tolman.recipe_choice import tune as choose
+    from tolman.recipe_file import require_recipe_place
+
+    if output:
+        require_recipe_place(output)
 
     with progress_on_stderr() as progress:
         tuning = choose(

@@ -119,7 +119,7 @@ def lay_out(curve: LearningCurve) -> Chart:
     """Losses above, quality below where it was measured, time from left to right."""
     losses = [Series(name, color, curve.loss(name)) for name, color in zip(curve.objectives, _colors(), strict=False)]
     quality = Series("nDCG@10", SERIES[-1], curve.quality, dots=True)
-    stacked = [("Loss", "nats, smoothed; less is better; a ring marks the start", losses)] if losses else []
+    stacked = [("Loss", "nats, smoothed; less is better; a ring marks the first", losses)] if losses else []
     if curve.quality:
         stacked.append(("Held-out quality", "nDCG@10 on questions cut out of the corpus; more is better", [quality]))
     unit, length = _time_unit(curve.moments[-1].seconds)

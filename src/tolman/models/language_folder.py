@@ -32,6 +32,7 @@ _KINDS: Mapping[Kind, re.Pattern[str]] = {
 }
 _LONGEST_WINDOW = 2_048  # tokens; some models promise hundreds of thousands, whose attention nobody can pay
 _USUAL_WINDOW = 512
+_TOLD = 200  # characters of what transformers says
 _USUAL_TOKENS = {"bos": (), "eos": (), "cls": (), "mask": ("[MASK]", "<mask>")}
 """By role, where a folder doesn't say."""
 
@@ -180,7 +181,8 @@ def load_unpacked(folder: Path, kind: Kind, dtype: torch.dtype) -> tuple[Any, An
         named = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         tokenizer = named.backend_tokenizer
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError, SafetensorError) as error:
-        raise ModelError(f"transformers can't load {folder}: {str(error).partition(chr(10))[0]}") from error
+        told = " ".join(str(error).split())[:_TOLD]
+        raise ModelError(f"transformers can't load {folder}: {told}") from error
     if report["missing_keys"]:
         raise ModelError(f"the weights in {folder} lack {min(report['missing_keys'])}: the model isn't whole")
     tokenizer.no_padding()

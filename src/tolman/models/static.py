@@ -27,7 +27,7 @@ from tokenizers import Tokenizer
 from tolman.errors import ModelError
 from tolman.models.encoder import Floats, Role, TokenStates, require_texts
 from tolman.models.portable import write_portable
-from tolman.storage import storing
+from tolman.storage import readable_like_its_folder, storing
 from tolman.tokenization import WordMemory
 
 Ints: TypeAlias = NDArray[np.int32]
@@ -167,6 +167,7 @@ class StaticEncoder:
         with storing(f"can't write the encoder to {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
             save_file({"table": self.table_VD}, folder / "model.safetensors")
+            readable_like_its_folder(folder / "model.safetensors")
             self.tokenizer.save(str(folder / "tokenizer.json"))
             (folder / "tolman.json").write_text(json.dumps(config, indent=1) + "\n")
             write_portable(folder, "tolman_static", "TolmanStatic")

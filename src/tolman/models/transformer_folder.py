@@ -19,14 +19,15 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from tolman.errors import ModelError
 from tolman.models.architectures import changed_weights, modern_settings, modern_weights
 from tolman.models.bottleneck import Bottleneck
 from tolman.models.checkpoint import BOTTLENECK, CAUSAL, Checkpoint, copy_checkpoint, read_weights
 from tolman.models.language_head import LanguageHead
 from tolman.models.learning_transformer import Transformer
 from tolman.models.tree import named_tensors
-from tolman.storage import storing
-from tolman.tokenization import BEGIN, END, MASK, PAD
+from tolman.storage import readable_like_its_folder, storing
+from tolman.tokenization import BEGIN, END, MASK, PAD, opening
 
 
 def save_new(
@@ -54,7 +55,7 @@ def save_new(
         if writes:
             _write_model(folder / CAUSAL if encoder else folder, model, tokenizer, causal=True)
         if model.bottleneck is not None:
-            save_file(_plain(dict(named_tensors(model.bottleneck))), folder / BOTTLENECK)
+            _save_weights(dict(named_tensors(model.bottleneck)), folder / BOTTLENECK)
 
 
 def save_adapted(folder: Path, model: Transformer, checkpoint: Checkpoint, origin: Path) -> None:
@@ -72,7 +73,7 @@ def save_adapted(folder: Path, model: Transformer, checkpoint: Checkpoint, origi
         for path in files:
             (folder / path.relative_to(origin)).unlink()
         (folder / home / "model.safetensors.index.json").unlink(missing_ok=True)
-        save_file(_plain(weights), folder / home / "model.safetensors", metadata={"format": "pt"})
+        _save_weights(weights, folder / home / "model.safetensors")
 
 
 def _write_model(folder: Path, model: Transformer, tokenizer: Tokenizer, *, causal: bool) -> None:
@@ -86,9 +87,9 @@ def _write_model(folder: Path, model: Transformer, tokenizer: Tokenizer, *, caus
     else:
         settings["architectures"] = ["ModernBertModel"]
         weights = {name.removeprefix("model."): weight for name, weight in weights.items()}
-    save_file(_plain(weights), folder / "model.safetensors", metadata={"format": "pt"})
+    _save_weights(weights, folder / "model.safetensors")
     _write_json(folder / "config.json", settings)
-    tokenizer.save(str(folder / "tokenizer.json"))
+    (opening(tokenizer) if causal else tokenizer).save(str(folder / "tokenizer.json"))
     named = {"pad_token": PAD, "bos_token": BEGIN, "cls_token": BEGIN, "eos_token": END, "sep_token": END}
     _write_json(
         folder / "tokenizer_config.json",
@@ -96,6 +97,7 @@ def _write_model(folder: Path, model: Transformer, tokenizer: Tokenizer, *, caus
             "tokenizer_class": "PreTrainedTokenizerFast",
             "model_max_length": model.trunk.max_length,
             "clean_up_tokenization_spaces": False,
+            "model_input_names": ["input_ids", "attention_mask"],
             "mask_token": MASK,
             **named,
         },
@@ -124,21 +126,28 @@ def _write_modules(folder: Path, model: Transformer) -> None:
 
 
 def read_bottleneck(folder: Path) -> Bottleneck | None:
-    """The bottleneck in `folder`; None where there is none."""
-    from safetensors.torch import load_file
+    """The bottleneck in `folder`; None where there is none.
 
+    Raises:
+        ModelError: it is damaged.
+    """
     from tolman.models.trunk import Linear
 
     path = folder / BOTTLENECK
     if not path.is_file():
         return None
-    tensors = load_file(path)
-    narrow, widen = (Linear(tensors[f"{part}.weight"], tensors[f"{part}.bias"]) for part in ("narrow", "widen"))
-    return Bottleneck(tensors["queries_KH"], tensors["sharpness_K"], narrow, widen)
+    tensors = read_weights([path])
+    try:
+        narrow, widen = (Linear(tensors[f"{part}.weight"], tensors[f"{part}.bias"]) for part in ("narrow", "widen"))
+        return Bottleneck(tensors["queries_KH"], tensors["sharpness_K"], narrow, widen)
+    except KeyError as error:
+        raise ModelError(f"{path} lacks {error.args[0]}: the bottleneck isn't whole") from None
 
 
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().to("cpu", torch.float32).contiguous().clone() for name, tensor in tensors.items()}
+def _save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
+    plain = {name: tensor.detach().to("cpu", torch.float32).contiguous().clone() for name, tensor in tensors.items()}
+    save_file(plain, path, metadata={"format": "pt"})
+    readable_like_its_folder(path)
 
 
 def _write_json(path: Path, settings: Any) -> None:

@@ -59,7 +59,8 @@ def require_place(target: Path, artifact: Artifact = SPACE) -> None:
 
 
 class Staging:
-    """The folder beside a space to be. A context: one process at a time, cleaned up after an error, kept after a kill.
+    """The folder beside a space to be. A context: one process at a time, cleaned up after an error, kept after a kill;
+    where what is in it took long, kept too when the disk refuses.
 
     Attributes:
         target: the space to be, with links followed: what a link points at is replaced, the link stays.
@@ -73,6 +74,7 @@ class Staging:
         *,
         made_for: Path | None = None,
         artifact: Artifact = SPACE,
+        costly: bool = False,
     ) -> None:
         """Prepare for an artifact at `target`.
 
@@ -81,12 +83,13 @@ class Staging:
             identity: what is being made; only work on the same is resumed.
             made_for: the space that people know of, if `target` is only a step on the way to it.
             artifact: what it is, if it isn't a space.
+            costly: whether what is in it is to outlast a full disk.
 
         Raises:
             SpaceError: see `require_place`.
         """
         require_place(target, artifact)
-        self.artifact = artifact
+        self.artifact, self.costly = artifact, costly
         self.target = _without_links(target)
         self.folder = _beside(self.target)
         self._identity = _MARK | dict(identity)
@@ -111,11 +114,14 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # An interruption may go on later; after an error nothing is worth keeping.
-        if kind is not None and issubclass(kind, Exception):
+        # An interruption may go on later, and so may what lacked nothing but room; else nothing is worth keeping.
+        kept = self.costly and isinstance(error, StorageError)
+        if kind is not None and issubclass(kind, Exception) and not kept:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock:
             self._lock.close()
+        if kept:
+            raise StorageError(f"{error}; what was done so far is kept: make room and run the same again") from error
 
     def clear(self) -> None:
         """Drop what was staged."""

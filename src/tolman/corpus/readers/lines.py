@@ -45,6 +45,8 @@ class ByteFile:
         self._total = 0
         try:
             held = path.stat()
+            if stat.S_ISDIR(held.st_mode):
+                raise SourceError(f"{path} is a folder: expected a file")
             if not stat.S_ISREG(held.st_mode):  # before it is opened: that of a pipe waits for who writes into it
                 raise SourceError(f"{path} is no regular file but a pipe, a device or the like: write it to a file")
             self._raw: IO[bytes] = path.open("rb")
