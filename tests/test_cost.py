@@ -191,6 +191,6 @@ def test_a_stopwatch_counts_stages_and_passes_everything_on(monkeypatch: pytest.
     watch.say("done")
     watch.add(10.0, 0.0)
     watch.lap()
-    assert watch.wall == {"": 1.0, "reading": 17.0, "learning": 4.0}
+    assert watch.wall == {"starting": 1.0, "reading": 17.0, "learning": 4.0}
     stages = [[(stage, 7), (2, {"loss": 0.5})] for stage in ("reading", "learning", "reading")]
     assert heard == [*stages[0], *stages[1], *stages[2], "done"]
