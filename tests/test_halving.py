@@ -68,6 +68,27 @@ def test_halving_tries_many_drops_their_tables_and_is_repeated_bit_for_bit():
     assert {t.recipe for t in one.trials[:5]} == {t.recipe for t in two.trials[:5]}
 
 
+class Killed(BaseException):
+    pass
+
+
+def test_halving_goes_on_after_a_kill_with_what_was_tried(tmp_path):
+    before, after = [], []
+
+    def kill_at_the_fourth(trial):
+        before.append(trial)
+        if len(before) == 4:
+            raise Killed
+
+    with pytest.raises(Killed):
+        learn(*corpus(), recipe=SHORT, search="halving", checkpoint=tmp_path, watch=kill_at_the_fourth)
+    learn(*corpus(), recipe=SHORT, search="halving", checkpoint=tmp_path, watch=after.append)
+    assert len(after) > 4
+    for one, other in zip(before, after, strict=False):
+        assert (one.recipe, other.run.resumed) == (other.recipe, (one.run.steps,))
+        np.testing.assert_array_equal(one.encoder.table_VD, other.encoder.table_VD)
+
+
 def test_the_chosen_recipe_alone_gives_the_same_encoder():
     whole = learn(*corpus(), recipe=SHORT, search="halving")
     again = learn(*corpus(), recipe=whole.best.recipe, search="none")

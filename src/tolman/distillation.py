@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tolman.card import DISTILLATION, PRETRAINED, render_card
+from tolman.card import DISTILLATION, PRETRAINED
 from tolman.corpus.corpus import TEXT_FIELDS, Corpus, CorpusReport
 from tolman.cost import Meter, Stopwatch, parse_budget
 from tolman.curves.curve import LearningCurve
-from tolman.curves.files import write_curves
 from tolman.encoding import encode_documents
 from tolman.errors import SourceError, SpaceError, TolmanError
 from tolman.judge import Exam, Pool, set_exam
 from tolman.learners import work_of
-from tolman.learning import CARD, require_seed
+from tolman.learning import count_cost, publish_space, require_seed, workshop_path
 from tolman.making import POOL, rows_to_learn_from, settle
 from tolman.metrics import shared_nearest, spearman
 from tolman.models.encoder import Encoder, Floats
@@ -36,7 +35,7 @@ from tolman.progress import Progress, Silent
 from tolman.space.description import SearchSettings, SpaceDescription, space_path
 from tolman.space.space import LatentSpace
 from tolman.space.staging import Staging, require_place
-from tolman.storage import folders_above, storing
+from tolman.storage import folders_above
 from tolman.student import Teaching, learn_student, teach
 from tolman.training import Run
 
@@ -84,7 +83,7 @@ def distil(
         corpus = corpus_of(space)
         key = {"corpus": corpus.fingerprint, "teacher": space.description.encoder.fingerprint}
         key |= {"seconds": str(seconds), "seed": str(seed)}
-        with Staging(path.with_name(f"{path.name}.learning"), key, made_for=path, costly=True) as workshop:
+        with Staging(workshop_path(path), key, made_for=path, costly=True) as workshop:
             with meter.kept_in(workshop.folder / "cost.json"):
                 made = _make(space, corpus, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress)
                 distilled = _publish(path, corpus, space, made, meter=meter, progress=progress)
@@ -220,19 +219,7 @@ def show_lost(lost: Mapping[str, Any]) -> str:
 def _publish(
     path: Path, corpus: Corpus, space: LatentSpace, made: _Made, *, meter: Meter, progress: Stopwatch
 ) -> LatentSpace:
-    """The space with its cost and its card, in its place."""
-
-    def finish(new: LatentSpace) -> None:
-        progress.lap()
-        cost = replace(meter.read(), work=asdict(work_of(made.run)), stages=dict(progress.wall)).to_json()
-        new.describe(replace(new.description, cost=cost))
-        curve = [asdict(point) for point in made.run.curve] if made.run else []
-        drawn = write_curves(
-            new.path, LearningCurve.of(path.name, curve, made.run.resumed if made.run else ()), progress
-        )
-        with storing(f"can't write {new.path / CARD}"):
-            (new.path / CARD).write_text(render_card(path.name, new.description, drawn), encoding="utf-8")
-
+    """The space, with all that is known of it."""
     taught = space.description
     run = {name: value for name, value in asdict(made.run).items() if name != "curve"} if made.run else None
     teacher = {"family": taught.encoder.family, "dim": taught.encoder.dim, "fingerprint": taught.encoder.fingerprint}
@@ -241,4 +228,14 @@ def _publish(
     recipe[PRETRAINED] = taught.recipe.get(PRETRAINED)
     parents = (taught.encoder.fingerprint,)
     description = SpaceDescription(recipe=recipe, quality=made.quality, parents=parents, search=made.search)
-    return LatentSpace.create(path, corpus, made.encoder, description=description, progress=progress, finish=finish)
+    learned = made.run
+    curve = [asdict(point) for point in learned.curve] if learned else []
+    return publish_space(
+        path,
+        corpus,
+        made.encoder,
+        description,
+        curve=LearningCurve.of(path.name, curve, learned.resumed if learned else ()),
+        cost=lambda: count_cost(meter, asdict(work_of(learned)), progress),
+        progress=progress,
+    )

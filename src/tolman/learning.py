@@ -18,6 +18,7 @@ from tolman.curves.files import write_curves
 from tolman.errors import SourceError, TolmanError
 from tolman.making import Made, Maker
 from tolman.model_folder import MODEL, write_model
+from tolman.models.encoder import Encoder
 from tolman.plan import Objectives, Plan, Pretrained, load_pretrained
 from tolman.progress import Progress, Silent
 from tolman.space.description import CorpusRecord, SpaceDescription, refuse_as_model, space_path
@@ -354,16 +355,44 @@ def _publish(
     predicted: Mapping[str, Any] | None,
     progress: Stopwatch,
 ) -> LatentSpace:
-    """The space with its cost and its card, in its place."""
+    """The space, with all that is known of it."""
+    description = replace(_description(made, pretrained), search=made.search)
+    return publish_space(
+        path,
+        corpus,
+        made.encoder,
+        description,
+        curve=_curve(path, made),
+        cost=lambda: count_cost(meter, made.work, progress, predicted),
+        progress=progress,
+    )
+
+
+def publish_space(
+    path: Path,
+    corpus: Corpus,
+    encoder: Encoder,
+    description: SpaceDescription,
+    *,
+    curve: LearningCurve,
+    cost: Callable[[], Mapping[str, Any]],
+    progress: Progress,
+) -> LatentSpace:
+    """A space of `corpus` with its cost, curves and card, in its place.
+
+    Args:
+        path, corpus, encoder, description, progress: as `LatentSpace.create` takes them.
+        curve: how it was learned.
+        cost: asked when all but that is done.
+    """
 
     def finish(space: LatentSpace) -> None:
-        space.describe(replace(space.description, cost=_counted(meter, made, predicted, progress)))
-        drawn = write_curves(space.path, _curve(path, made), progress)
+        space.describe(replace(space.description, cost=cost()))
+        drawn = write_curves(space.path, curve, progress)
         with storing(f"can't write {space.path / CARD}"):
             (space.path / CARD).write_text(render_card(path.name, space.description, drawn), encoding="utf-8")
 
-    description = replace(_description(made, pretrained), search=made.search)
-    return LatentSpace.create(path, corpus, made.encoder, description=description, progress=progress, finish=finish)
+    return LatentSpace.create(path, corpus, encoder, description=description, progress=progress, finish=finish)
 
 
 def _publish_model(
@@ -382,7 +411,7 @@ def _publish_model(
     with Staging(path, identity, artifact=MODEL) as staging:
         staging.clear()  # what a killed run left may be half
         origin = CorpusRecord(corpus.fingerprint, corpus.report.source, len(corpus))
-        cost = _counted(meter, made, predicted, progress)
+        cost = count_cost(meter, made.work, progress, predicted)
         description = replace(_description(made, pretrained), corpus=origin, cost=cost)
         drawn = write_curves(staging.folder, _curve(path, made), progress)
         write_model(staging.folder, path.name, made.encoder, description, drawn)
@@ -394,10 +423,12 @@ def _curve(path: Path, made: Made) -> LearningCurve:
     return LearningCurve.of(path.name, made.curve, (made.recipe.get("run") or {}).get("resumed", ()))
 
 
-def _counted(meter: Meter, made: Made, predicted: Mapping[str, Any] | None, progress: Stopwatch) -> Mapping[str, Any]:
-    """The cost up to now."""
+def count_cost(
+    meter: Meter, work: Mapping[str, Any] | None, progress: Stopwatch, predicted: Mapping[str, Any] | None = None
+) -> Mapping[str, Any]:
+    """The cost up to now, as JSON values."""
     progress.lap()
-    return replace(meter.read(), work=made.work, stages=dict(progress.wall), predicted=predicted).to_json()
+    return replace(meter.read(), work=work, stages=dict(progress.wall), predicted=predicted).to_json()
 
 
 def _description(made: Made, pretrained: Pretrained | None) -> SpaceDescription:

@@ -121,7 +121,7 @@ class Staging:
         if self._lock:
             self._lock.close()
         if kept:
-            raise StorageError(f"{error}; what was done so far is kept: make room and run the same again") from error
+            raise StorageError(f"{error}; what was done so far is kept, the same command goes on from there") from error
 
     def clear(self) -> None:
         """Drop what was staged."""
