@@ -23,8 +23,9 @@ def reference_causal(folder, texts):
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     for text in texts:
         ids = tokenizer(text)["input_ids"]
-        if ids[0] != tokenizer.bos_token_id:
-            ids = [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
+        begun = [] if ids[0] == tokenizer.bos_token_id else [tokenizer.bos_token_id]
+        ended = [] if ids[-1] == tokenizer.eos_token_id else [tokenizer.eos_token_id]
+        ids = [*begun, *ids, *ended]
         logs = log_softmax(model, ids)
         yield [float(logs[place, token]) for place, token in enumerate(ids[1:])]
 

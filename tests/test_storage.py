@@ -73,12 +73,18 @@ def before(tmp_path: Path) -> Path:
     return tmp_path / "before"
 
 
-@pytest.mark.parametrize("size", [40, 400, 700, 1_300])
-def test_learn_says_so_and_leaves_nothing(on_small_disk: OnSmallDisk, size: int) -> None:
-    """Each size runs out of room in another file: mark, weights, tokenizer, documents."""
+@pytest.mark.parametrize(("size", "learned"), [(40, False), (700, False), (1_300, False), (3_000, True)])
+def test_learn_says_so_and_leaves_nothing_but_what_it_learned(
+    on_small_disk: OnSmallDisk, size: int, learned: bool
+) -> None:
+    """Each size runs out of room at another moment: mark, checkpoint, checkpoint, encoder."""
     outcome = on_small_disk(size, "learn", TICKETS, "-o", "t.space", "--text", "body", "--budget", "2s")
     assert_refused(outcome)
-    assert outcome[2] == []
+    assert ("the same command goes on" in outcome[1]) is learned
+    assert any(name.endswith("checkpoint.safetensors") for name in outcome[2]) is learned
+    if not learned:
+        assert outcome[2] == []
+    assert not any(name.startswith("t.space/") or name.startswith("t.space.partial/") for name in outcome[2])
 
 
 def test_encode_says_so_and_leaves_nothing(before: Path, on_small_disk: OnSmallDisk) -> None:

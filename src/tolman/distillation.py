@@ -27,7 +27,7 @@ from tolman.errors import SourceError, SpaceError, TolmanError
 from tolman.judge import Exam, Pool, set_exam
 from tolman.learners import work_of
 from tolman.learning import count_cost, publish_space, require_seed, workshop_path
-from tolman.making import POOL, rows_to_learn_from, settle
+from tolman.making import COSTLY, POOL, TAUGHT, rows_to_learn_from, settle
 from tolman.metrics import shared_nearest, spearman
 from tolman.models.encoder import Encoder, Floats
 from tolman.models.static import StaticEncoder
@@ -83,7 +83,7 @@ def distil(
         corpus = corpus_of(space)
         key = {"corpus": corpus.fingerprint, "teacher": space.description.encoder.fingerprint}
         key |= {"seconds": str(seconds), "seed": str(seed)}
-        with Staging(workshop_path(path), key, made_for=path, costly=True) as workshop:
+        with Staging(workshop_path(path), key, made_for=path, costly=COSTLY) as workshop:
             with meter.kept_in(workshop.folder / "cost.json"):
                 made = _make(space, corpus, seconds=seconds, seed=seed, workshop=workshop.folder, progress=progress)
                 distilled = _publish(path, corpus, space, made, meter=meter, progress=progress)
@@ -146,7 +146,7 @@ def _make(
     rows = rows_to_learn_from(len(corpus), seed, progress)
     chosen = corpus.table.select(["title", "text"]).take(rows)
     exam = set_exam(chosen["title"].to_pylist(), chosen["text"].to_pylist(), seed=seed)
-    kept = workshop / "taught.npz"
+    kept = workshop / TAUGHT
     vectors_ND = np.asarray(space.vectors()[rows], np.float32)
     teaching = teach(
         exam, teacher, vectors_ND, started=started, seconds=seconds, seed=seed, kept=kept, progress=progress

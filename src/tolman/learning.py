@@ -16,7 +16,7 @@ from tolman.crew import Crew
 from tolman.curves.curve import LearningCurve
 from tolman.curves.files import write_curves
 from tolman.errors import SourceError, TolmanError
-from tolman.making import Made, Maker
+from tolman.making import COSTLY, Made, Maker
 from tolman.model_folder import MODEL, write_model
 from tolman.models.encoder import Encoder
 from tolman.plan import Objectives, Plan, Pretrained, load_pretrained
@@ -290,7 +290,7 @@ def _build(
 ) -> ResultT:
     """Make the encoder in a workshop beside its place, then publish it; both go on where a killed run stopped."""
     key = _key(corpus, plan, seconds, seed)
-    with Staging(workshop_path(path), key, made_for=path, costly=True) as workshop:
+    with Staging(workshop_path(path), key, made_for=path, costly=COSTLY) as workshop:
         crew.wait()
         with meter.kept_in(workshop.folder / "cost.json"):
             model = pretrained.encoder if pretrained else None

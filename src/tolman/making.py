@@ -28,7 +28,8 @@ from tolman.space.language import guess_language
 from tolman.storage import storing
 from tolman.tuning import USUAL_BLEND, Choice, choose_blend, choose_lexical_weight, rehearse_bm25, usual_lexical_weight
 
-ENCODER, NOTES = "encoder", "learned.json"  # in the workshop
+ENCODER, NOTES, TAUGHT = "encoder", "learned.json", "taught.npz"  # in the workshop
+COSTLY = (NOTES, TAUGHT, "checkpoint.safetensors")  # of these, what took long
 MOST_LEARNED_FROM = 100_000  # documents; more are placed in the space, not learned from
 POOL = 3_000  # documents that questions are asked over
 _HOPELESS = 0.05  # nDCG@10 of the judge's questions, under which they calibrate nothing

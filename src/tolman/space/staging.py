@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,7 @@ class Staging:
         *,
         made_for: Path | None = None,
         artifact: Artifact = SPACE,
-        costly: bool = False,
+        costly: Sequence[str] = (),
     ) -> None:
         """Prepare for an artifact at `target`.
 
@@ -83,7 +83,7 @@ class Staging:
             identity: what is being made; only work on the same is resumed.
             made_for: the space that people know of, if `target` is only a step on the way to it.
             artifact: what it is, if it isn't a space.
-            costly: whether what is in it is to outlast a full disk.
+            costly: names of files that took long: where there is one, the folder outlasts a full disk.
 
         Raises:
             SpaceError: see `require_place`.
@@ -115,7 +115,7 @@ class Staging:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # An interruption may go on later, and so may what lacked nothing but room; else nothing is worth keeping.
-        kept = self.costly and isinstance(error, StorageError)
+        kept = isinstance(error, StorageError) and any(file.name in self.costly for file in self.folder.rglob("*"))
         if kind is not None and issubclass(kind, Exception) and not kept:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock:
