@@ -23,6 +23,19 @@ def test_a_search_loads_nothing_heavy(tickets_space: Path, options: tuple[str, .
     assert outcome.stderr == "loaded:\n"
 
 
+@pytest.mark.parametrize(
+    "dial", [("--budget", "soon"), ("--objectives", "all"), ("--steps", "0"), ("--base", "nowhere")]
+)
+def test_what_learn_refuses_it_refuses_before_torch_is_loaded(tmp_path: Path, dial: tuple[str, str]) -> None:
+    (tmp_path / "t.txt").write_text("one\ntwo\n")
+    script = SCRIPT.format(heavy=("torch", "transformers"), arguments=("learn", str(tmp_path / "t.txt"), *dial))
+    outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert outcome.returncode == 1
+    complaint, loaded = outcome.stderr.splitlines()
+    assert complaint.startswith("error: ")
+    assert loaded == "loaded:"
+
+
 def test_pandas_itself_stays_importable() -> None:
     script = (
         "from tolman.cli.cold_start import import_arrow_without_pandas as load; load()\n"

@@ -15,9 +15,7 @@ from typing import Any
 
 from tolman.card import render_model_card
 from tolman.errors import SpaceError
-from tolman.models.checkpoint import CAUSAL
 from tolman.models.encoder import Encoder
-from tolman.models.transformer import TransformerEncoder
 from tolman.space.description import EncoderRecord, SpaceDescription, now
 from tolman.space.staging import Artifact
 from tolman.storage import storing
@@ -82,6 +80,9 @@ def write_model(
     fields = {field: value for field, value in description.to_json().items() if field not in _OF_SPACES}
     with storing(f"can't write the model to {folder}"):
         if apart:
+            from tolman.models.checkpoint import CAUSAL
+            from tolman.models.transformer import TransformerEncoder
+
             assert isinstance(encoder, TransformerEncoder)
             shutil.copytree(encoder.folder / CAUSAL, folder, dirs_exist_ok=True)
         else:
