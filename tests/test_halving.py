@@ -7,6 +7,7 @@ import pytest
 from conftest import TICKETS, Cli
 from test_scratch import SHORT, corpus, learn
 
+from tolman import scratch
 from tolman.errors import TolmanError
 from tolman.halving import candidates, certainty, rungs
 from tolman.plan import Plan
@@ -66,6 +67,23 @@ def test_halving_tries_many_drops_their_tables_and_is_repeated_bit_for_bit():
     assert set(one.choice) == {"best", "lead", "error", "regret"}
     assert 0 < one.judging < 30
     assert {t.recipe for t in one.trials[:5]} == {t.recipe for t in two.trials[:5]}
+
+
+def test_what_the_clock_ends_counts_with_the_steps_that_it_took(monkeypatch):
+    """The third trial's budget is over after two of its steps."""
+    real, tries = scratch.train, []
+
+    def short(*arguments, **options):
+        tries.append(arguments)
+        if len(tries) == 3:
+            schedule = replace(arguments[2], steps=2)
+            arguments = (*arguments[:2], schedule, *arguments[3:])
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(scratch, "train", short)
+    steps = [trial.recipe.steps for trial in learn(*corpus(), recipe=SHORT, search="halving").trials]
+    assert steps[2] == 2
+    assert 2 not in steps[:2]
 
 
 class Killed(BaseException):

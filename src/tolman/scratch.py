@@ -71,6 +71,11 @@ class Trial:
         lead_A = self.grades - other.grades
         return float(lead_A.mean()) > errors * float(lead_A.std()) / math.sqrt(len(lead_A))
 
+    def as_it_ended(self) -> "Trial":
+        """With the steps that there was time for: the rate was annealed to where the clock ended it."""
+        assert self.run is not None
+        return replace(self, recipe=replace(self.recipe, steps=self.run.steps))
+
     def summary(self) -> dict[str, Any]:
         """For the recipe in space.json."""
         told: dict[str, Any] = {"temperature": self.recipe.temperature, "steps": self.recipe.steps, "ndcg": self.ndcg}
@@ -314,8 +319,8 @@ class _Halving(_RecipeSearch):
                 return
             if longer != self.lesson.recipe:  # that one was first
                 trial = self._try(longer)
-                if trial.run and trial.run.steps == longer.steps:  # the clock may have ended it
-                    yield trial
+                if trial.run and trial.run.steps:
+                    yield trial.as_it_ended()
 
     def choice(self, best: Trial, trials: list[Trial]) -> dict[str, Any] | None:
         """By the bootstrap over the judge's documents."""
