@@ -309,8 +309,9 @@ class _Halving(_RecipeSearch):
             ranked = sorted(tried, key=lambda trial: trial.grade, reverse=True)
             alike = [replace(trial.recipe, steps=usual.recipe.steps) for trial in ranked]
             alike = alike[: max(1, rung.candidates // ETA)]
-        ahead = [trial for trial in leaders if trial.beats(usual, _TO_LEAVE)]
-        return max(ahead, key=lambda trial: trial.ndcg or 0.0, default=usual), trials
+        if not any(trial.beats(usual, _TO_LEAVE) for trial in leaders):
+            return usual, trials
+        return max(leaders, key=lambda trial: trial.ndcg or 0.0), trials
 
     def _climb(self, alike: list[ScratchRecipe], rung: Rung) -> Iterator[Trial]:
         for recipe in alike[: rung.candidates]:
