@@ -90,9 +90,10 @@ class Crew:
             torch.distributed.destroy_process_group()
 
     def batches(self, rounds: int, objectives: int) -> int:
-        """How many each of so many objectives gets, of a step that has so many rounds: one at least, and together at
-        least one for every process."""
-        return max(1, rounds // objectives, -(-self.size // objectives))
+        """How many each of so many objectives gets, of a step that has so many rounds: all of them if there are two,
+        fewer if there are more, so that a step grows to twice as many at most; but one at least, and together at least
+        one for every process."""
+        return max(1, min(rounds, 2 * rounds // objectives), -(-self.size // objectives))
 
     def own(self, batches: int) -> range:
         """Those of the batches of a step that this process computes."""

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from tolman.crew import SOLO
 from tolman.tokenization import vocabulary_size
 
 Size: TypeAlias = Literal["tiny", "small", "base"]
@@ -117,7 +118,7 @@ class TransformerRecipe:
         vocabulary: tokens.
         tokens: of a round, for each objective but the contrastive.
         pairs: of the contrastive objective in a round, at most.
-        rounds: of a step; several objectives share them out, and each gets one at least.
+        rounds: of a step, see `Crew.batches`.
         rate: peak learning rate of tables and norms.
         matrix_rate: of matrices, whose steps are made orthogonal.
         decay: of matrices.
@@ -193,7 +194,7 @@ class TransformerRecipe:
         """
         shape = self.shape
         fitting = int(memory * _FILLED / (_BYTES_A_STATE * self.tokens * shape.layers * shape.width))
-        wanted = max(1, self.rounds // objectives)
+        wanted = SOLO.batches(self.rounds, objectives)
         together = max(1, min(wanted, -(-wanted * objectives // count), fitting))
         pairs = max(2, min(together * self.pairs, documents // 2))
         return replace(self, tokens=together * self.tokens, pairs=pairs, rounds=self.rounds // together)

@@ -6,7 +6,7 @@ step draws from a generator of its own, seeded by (seed, step): a resumed run se
 
 A step has one or several batches, each of one objective, whose gradients are summed up. They are computed one after the
 other, so that no more of them than one is in memory, and their states in the cache; or at the same time by a crew of
-processes. Several objectives share the batches of a step out among them: it does not grow with their number.
+processes. More than two objectives share the batches of a step out among them: it does not grow with their number.
 """
 
 import json
@@ -165,7 +165,7 @@ def train(
         recipe: fingerprint of all that determines the run; a checkpoint of another recipe is not resumed.
         progress: told objectives, losses, quality, speed and how far it is.
         quality: label-free quality of the model as it stands, shown beside the loss.
-        rounds: batches of a step, shared out among the objectives; each gets one at least.
+        rounds: batches of a step of one objective; see `Crew.batches` for several.
         crew: who computes them.
 
     The first interrupt (Ctrl-C) ends the run after the step under way, with what was learned so far; a second one is
