@@ -86,6 +86,19 @@ def test_what_the_clock_ends_counts_with_the_steps_that_it_took(monkeypatch):
     assert 2 not in steps[:2]
 
 
+def test_a_run_that_went_astray_is_no_candidate(monkeypatch):
+    real, tries = scratch.train, []
+
+    def astray(*arguments, **options):
+        tries.append(real(*arguments, **options))
+        return replace(tries[-1], diverged=True) if len(tries) == 3 else tries[-1]
+
+    monkeypatch.setattr(scratch, "train", astray)
+    trials = learn(*corpus(), recipe=SHORT, search="halving").trials
+    assert len(trials) == len(tries) - 1
+    assert not any(trial.run.diverged for trial in trials)
+
+
 class Killed(BaseException):
     pass
 

@@ -19,13 +19,13 @@ from tolman.corpus.reading import read_corpus
 from tolman.errors import ModelError, SourceError
 from tolman.evaluation import Estimate, require_whole
 from tolman.metrics import share_interval
-from tolman.model_folder import read_description
+from tolman.model_folder import checked_model, path_of, read_description
 from tolman.models.language_folder import read_language_models
 from tolman.models.language_model import Kind, LanguageModel
 from tolman.models.pretrained import KNOWN_MODELS
 from tolman.progress import Progress, Silent
 from tolman.space.description import SpaceDescription, is_space
-from tolman.space.space import LatentSpace, checked_model, path_of
+from tolman.space.space import LatentSpace
 from tolman.tokenization import TokenSequences
 
 Pair: TypeAlias = tuple[str, str]

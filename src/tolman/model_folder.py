@@ -1,4 +1,5 @@
-"""What `learn --no-space` leaves: the folder of a model, with model.json beside its files, which says how it was made.
+"""What `learn --no-space` leaves: the folder of a model, with model.json beside its files, which says how it was made;
+and where a model is that is named by it, or by a space.
 
 model.json    made_by "tolman", format, when, and of the encoder, corpus, recipe, quality, cost and parents what
               space.json says of a space
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tolman.card import render_model_card
-from tolman.errors import SpaceError
+from tolman.errors import ModelError, SpaceError
 from tolman.models.encoder import Encoder
-from tolman.space.description import EncoderRecord, SpaceDescription, now
+from tolman.space.description import EncoderRecord, SpaceDescription, is_space, now
+from tolman.space.space import ENCODER, LatentSpace, open_space
 from tolman.space.staging import Artifact
 from tolman.storage import storing
 
@@ -96,3 +98,29 @@ def guesses_only(recipe: Mapping[str, Any]) -> bool:
     """Whether all that a transformer learned by `recipe` is to guess the next token."""
     plan = recipe.get("plan") or {}
     return plan.get("learner") == "transformer" and set(plan.get("objectives") or ()) == {"causal"}
+
+
+def path_of(model: str | Path | LatentSpace) -> Path:
+    """Where a model or a space is; the space may be open.
+
+    Raises:
+        ModelError: it is neither a space nor a path.
+    """
+    if isinstance(model, LatentSpace):
+        return model.path
+    if not isinstance(model, str | Path):
+        raise ModelError(f"expected a space or the path of a model, got {model!r}")
+    return Path(model)
+
+
+def checked_model(path: Path) -> Path:
+    """The folder of the model at `path`: the encoder of a space, checked to be the one that made it; or `path` itself.
+
+    Raises:
+        SpaceError, ModelError: see `LatentSpace.verify`.
+    """
+    if not is_space(path):
+        return path
+    space = open_space(path)
+    space.verify()
+    return space.path / ENCODER

@@ -13,10 +13,11 @@ from tolman.corpus.reading import read_corpus
 from tolman.errors import ModelError, SourceError
 from tolman.evaluation import Estimate, require_whole
 from tolman.metrics import share_interval
+from tolman.model_folder import checked_model, path_of
 from tolman.models import load_encoder
 from tolman.models.decoder import Decoder
 from tolman.progress import Progress, Silent
-from tolman.space.space import LatentSpace, checked_model, path_of
+from tolman.space.space import LatentSpace
 
 BUCKETS = (1, 4), (5, 8), (9, 12), (13, 16), (17, 24), (25, 32)
 """Tokens of a sentence, fewest and most."""

@@ -320,7 +320,7 @@ class _Halving(_RecipeSearch):
                 return
             if longer != self.lesson.recipe:  # that one was first
                 trial = self._try(longer)
-                if trial.run and trial.run.steps:
+                if trial.run and trial.run.steps and not (trial.run.diverged or trial.run.interrupted):
                     yield trial.as_it_ended()
 
     def choice(self, best: Trial, trials: list[Trial]) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ step draws from a generator of its own, seeded by (seed, step): a resumed run se
 
 A step has one or several batches, each of one objective, whose gradients are summed up. They are computed one after the
 other, so that no more of them than one is in memory, and their states in the cache; or at the same time by a crew of
-processes. More than two objectives share the batches of a step out among them: it does not grow with their number.
+processes. Of two objectives each has as many as one alone; more share them out, see `Crew.batches`.
 """
 
 import json

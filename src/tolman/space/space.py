@@ -21,7 +21,7 @@ import pyarrow as pa
 from tolman.corpus.corpus import slices
 from tolman.corpus.document import Document
 from tolman.counting import counted
-from tolman.errors import ModelError, QueryError, SourceError, SpaceError, SpaceMismatch, StorageError, TolmanError
+from tolman.errors import QueryError, SourceError, SpaceError, SpaceMismatch, StorageError, TolmanError
 from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats
 from tolman.progress import Progress, Silent
@@ -430,32 +430,6 @@ class LatentSpace:
 def open_space(path: str | Path, *, version: int | None = None) -> LatentSpace:
     """Open the space in `path`, at its newest version or at one of `LatentSpace.versions()`: see `LatentSpace.open`."""
     return LatentSpace.open(path, version=version)
-
-
-def path_of(model: "str | Path | LatentSpace") -> Path:
-    """Where a model or a space is; the space may be open.
-
-    Raises:
-        ModelError: it is neither a space nor a path.
-    """
-    if isinstance(model, LatentSpace):
-        return model.path
-    if not isinstance(model, str | Path):
-        raise ModelError(f"expected a space or the path of a model, got {model!r}")
-    return Path(model)
-
-
-def checked_model(path: Path) -> Path:
-    """The folder of the model at `path`: the encoder of a space, checked to be the one that made it; or `path` itself.
-
-    Raises:
-        SpaceError, ModelError: see `LatentSpace.verify`.
-    """
-    if not is_space(path):
-        return path
-    space = open_space(path)
-    space.verify()
-    return space.path / ENCODER
 
 
 def _texts(what: str, given: Any) -> list[str]:
