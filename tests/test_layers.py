@@ -29,6 +29,7 @@ ORDER = (
     "muon",
     "optimization",
     "encoding",
+    "neighbours",
     "effort",
     "training",
     "judge",
