@@ -54,6 +54,7 @@ ORDER = (
     "snippets",
     "search",
     "space",
+    "topics",
     "evaluation",
     "card",
     "curves",
@@ -75,6 +76,7 @@ ORDER = (
 # Imports inside a function that may point upwards, each with its reason.
 UPWARD = {
     ("space.space", "search"): "LatentSpace.search() is a convenience over search.py, which reads spaces",
+    ("space.space", "topics.topics"): "LatentSpace.topics() likewise",
 }
 
 

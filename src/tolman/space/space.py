@@ -36,6 +36,7 @@ from tolman.space.store import VECTOR, DocumentStore, SpaceVersion, document_sch
 if TYPE_CHECKING:
     from tolman.corpus.corpus import Corpus
     from tolman.search import Mode, SearchResult
+    from tolman.topics.topics import Topics
 
 DOCUMENTS, ENCODER, DERIVED = "documents.lance", "encoder", "derived"
 BATCH = 4_096
@@ -286,6 +287,12 @@ class LatentSpace:
         from tolman.search import search
 
         return search(self, _texts("queries", queries), k, mode=mode, where=where, snippets=snippets)
+
+    def topics(self, *, progress: Progress | None = None) -> "Topics":
+        """What the documents are about: see `tolman.topics.topics.Topics`. Found once, then kept up with the space."""
+        from tolman.topics.topics import topics_of
+
+        return topics_of(self, progress=progress)
 
     # ---- changing
 

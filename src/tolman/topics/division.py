@@ -60,7 +60,7 @@ def divide(graph: DocumentGraph, seed: int = 0) -> Division:
     rng = np.random.default_rng(seed)
     groups = contract(graph, first_neighbour_groups(graph))
     level = best_level(weigh_levels(groups))
-    shown_N = _fold(graph, refine(graph, consensus(groups, level.resolution, _RUNS, rng)))
+    shown_N = fold(graph, refine(graph, consensus(groups, level.resolution, _RUNS, rng)))
     return deepen(graph, groups, shown_N, level, rng)
 
 
@@ -96,10 +96,10 @@ def _divide_further(
     nested_N = np.unique(np.column_stack([shown_N, groups.groups_N]), axis=0, return_inverse=True)[1].ravel()
     found_N = consensus(contract(inner, nested_N), _FINER * resolution, _RUNS, rng)
     apart_N = np.unique(np.column_stack([shown_N, found_N]), axis=0, return_inverse=True)[1].ravel()
-    return _fold(inner, settle(inner, apart_N), within_N=shown_N)
+    return fold(inner, settle(inner, apart_N), within_N=shown_N)
 
 
-def _fold(graph: DocumentGraph, parts_N: Ints, within_N: Ints | None = None) -> Ints:
+def fold(graph: DocumentGraph, parts_N: Ints, within_N: Ints | None = None) -> Ints:
     """Put parts that are too small to be a topic where most of their ties are; documents without ties go nowhere.
 
     A small part without ties to another stays one only if it is a whole part of `within_N`.

@@ -1,6 +1,6 @@
 """Topics found anew when documents have come, without losing who was where.
 
-The new division starts from the old one: every newcomer is placed first, then Leiden moves documents wherever
+The new division starts from the old one, with newcomers in small groups beside it; then Leiden moves documents wherever
 modularity gains by it. Of what it would change for the old documents, only so much is done as they can bear: groups of
 documents that would move together do so in the order of what a moved document gains, until a given share of the old
 ones has moved. What is left waits for the next time. So topics neither drain into each other over many rounds nor lose
@@ -14,18 +14,18 @@ Legend for shapes:
     P  topics
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tolman.neighbours import Ints
-from tolman.topics.division import NOWHERE
-from tolman.topics.graph import DocumentGraph, Weights, contract, sums
+from tolman.topics.division import NOWHERE, fold
+from tolman.topics.graph import DocumentGraph, Weights, contract, first_neighbour_groups, sums
 from tolman.topics.leiden import Leiden
 from tolman.topics.levels import Level
 from tolman.topics.partition import refine, settle
+from tolman.topics.tree import Tree
 
 _HOLD = 1.02  # another fineness must be worth so much more to be taken up
 
@@ -37,43 +37,48 @@ def hold_level(levels: list[Level], topics: int) -> Level:
     return best if best.worth > _HOLD * kept.worth else kept
 
 
-def grow(
-    graph: DocumentGraph, topics_N: Ints, resolution: float, *, bearable: float, pinned: Collection[int] = ()
-) -> Ints:
+def grow(graph: DocumentGraph, before: Tree, resolution: float, *, bearable: float) -> Ints:
     """Find topics anew from those that were.
 
     Args:
         graph: of all documents, old and new.
-        topics_N: ids of the old documents' topics; NOWHERE for the new, and for who was in none.
+        before: the topics of these documents; NOWHERE for the new, and for who was in none. Pinned ones lose nobody.
         resolution: of the new division.
         bearable: share of the old documents that may change their topic.
-        pinned: ids of topics that lose nobody and aren't divided.
 
     Returns:
-        (N,) ids; where a topic is new, numbers above all that were.
+        (N,) ids; NOWHERE for documents without ties.
     """
+    topics_N, next_id = before.shown_N, before.next_id
+    pinned = [topic.id for topic in before.topics.values() if topic.pinned]
     old_N = topics_N >= 0
-    placed_N = _place(graph, topics_N)
-    ids, parts_N = np.unique(placed_N, return_inverse=True)
-    wanted_N = refine(graph, _leiden_from(graph, parts_N, resolution))
-    targets_N = inherit(wanted_N, topics_N)
-    frozen = old_N & np.isin(topics_N, list(pinned))
-    targets_N = np.where(frozen, topics_N, targets_N)
+    placed_N = _place(graph, topics_N, next_id)
+    wanted_N = fold(graph, refine(graph, _leiden_from(graph, topics_N, resolution)))
+    targets_N = inherit(wanted_N, topics_N, next_id + 1)
+    stays_N = (old_N & np.isin(topics_N, pinned)) | (wanted_N < 0)
+    targets_N = np.where(stays_N, placed_N, targets_N)
     moved_N = _move(_Cells.of(graph, placed_N, targets_N, old_N), resolution, bearable * old_N.sum())
     ids, parts_N = np.unique(moved_N, return_inverse=True)
     settled_N = settle(graph, parts_N, movable_N=~old_N, renumber=False)
-    return ids[settled_N]
+    return np.where(graph.strengths > 0, ids[settled_N], NOWHERE)
 
 
-def inherit(parts_N: Ints, topics_N: Ints) -> Ints:
+def inherit(parts_N: Ints, topics_N: Ints, next_id: int) -> Ints:
     """Ids for new parts: each takes that of the old topic it shares most documents with, one to one; the rest new ones.
 
     The assignment with the most documents that keep their id (Kuhn 1955).
+
+    Args:
+        parts_N: from 0 on; NOWHERE: of no part.
+        topics_N: ids of the topics that were; NOWHERE: of none.
+        next_id: of the first new one.
     """
     from scipy.optimize import linear_sum_assignment
 
     count = int(parts_N.max()) + 1
-    known = topics_N >= 0
+    if not count:
+        return parts_N
+    known = (topics_N >= 0) & (parts_N >= 0)
     ids, places = np.unique(topics_N[known], return_inverse=True)
     shared_PI = sums(parts_N[known] * len(ids) + places, np.ones(len(places)), count * len(ids)).reshape(
         count, len(ids)
@@ -83,11 +88,11 @@ def inherit(parts_N: Ints, topics_N: Ints) -> Ints:
     named_P = np.full(count, NOWHERE)
     named_P[rows[taken]] = ids[columns[taken]]
     fresh = named_P < 0
-    named_P[fresh] = int(topics_N.max()) + 1 + np.arange(fresh.sum())
-    return named_P[parts_N]
+    named_P[fresh] = next_id + np.arange(fresh.sum())
+    return np.where(parts_N >= 0, named_P[parts_N], NOWHERE)
 
 
-def _place(graph: DocumentGraph, topics_N: Ints) -> Ints:
+def _place(graph: DocumentGraph, topics_N: Ints, next_id: int) -> Ints:
     """Everyone in a topic: who is in none goes where most of its ties are, in as many steps as it takes."""
     ids, parts = np.unique(topics_N[topics_N >= 0], return_inverse=True)
     parts_N = np.full(len(topics_N), NOWHERE)
@@ -100,12 +105,15 @@ def _place(graph: DocumentGraph, topics_N: Ints) -> Ints:
             break
         parts_N[lost[heard]] = votes_NP[heard].argmax(axis=1)
     # No way leads from here to any topic: a topic of their own, to be divided like the rest.
-    return np.concatenate([ids, [int(topics_N.max()) + 1]])[np.where(parts_N >= 0, parts_N, len(ids))]
+    return np.concatenate([ids, [next_id]])[np.where(parts_N >= 0, parts_N, len(ids))]
 
 
-def _leiden_from(graph: DocumentGraph, parts_N: Ints, resolution: float) -> Ints:
+def _leiden_from(graph: DocumentGraph, topics_N: Ints, resolution: float) -> Ints:
+    """Parts after Leiden has started from the topics that were. Newcomers start in groups, free to become a topic."""
+    groups_N = np.where(topics_N >= 0, topics_N, int(topics_N.max()) + 1 + first_neighbour_groups(graph))
+    start_N = np.unique(groups_N, return_inverse=True)[1]
     run = Leiden(len(graph), graph.ends_E2)
-    return run.at(resolution, graph.weights_E, graph.strengths, seed=0, start_G=parts_N)
+    return run.at(resolution, graph.weights_E, graph.strengths, seed=0, start_G=start_N)
 
 
 @dataclass

@@ -5,8 +5,8 @@ discriminants). How much each counts is fitted on the documents themselves, whos
 neighbours and discriminants say. So the probability of a topic is how often documents of which that much is known turn
 out to be in it.
 
-A document that is much farther from its nearest than documents of this space are belongs nowhere: beyond the outer
-fence of Tukey 1977, three quartile ranges over the upper quartile.
+A document that is much farther from its nearest than documents of this space are belongs nowhere: beyond the fence of
+Tukey 1977, one and a half quartile ranges over the upper quartile, and farther than 99 % of the documents.
 
 Legend for shapes:
     N  documents of the space, Q documents to place
@@ -16,47 +16,75 @@ Legend for shapes:
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints, Neighbours, nearest_among
 from tolman.topics.graph import DocumentGraph, Weights, centred, closeness, sums
-from tolman.topics.partition import Discriminants, discriminants
+from tolman.topics.partition import discriminants
 
 _FOLDS = 4
 _FITTED_ON = 8_000  # documents
 _UNHEARD = 1e-3  # of all votes: what a topic has that no neighbour is in
-_FENCE = 3.0  # quartile ranges
+_FENCE, _WITHIN = 1.5, 0.99  # quartile ranges; share of documents
 _BLOCK = 4_096
 
 
 @dataclass(frozen=True)
-class Membership:
-    """Gives each vector its topic; made by `fit_membership`.
+class Placing:
+    """What is fitted to a space to place documents in it; see `fit_placing`.
 
     Attributes:
         center_D: of the space when topics were found.
-        discriminants: over P topics.
         weight_votes, weight_place: of the two things known.
         fence: mean distance (1 - cosine) from the nearest beyond which a document belongs nowhere.
         neighbours: K.
     """
 
     center_D: Floats
-    discriminants: Discriminants
     weight_votes: float
     weight_place: float
     fence: float
     neighbours: int
 
-    def place(self, vectors_QD: Floats, among_ND: Floats, parts_N: Ints) -> "Places":
-        """Where documents belong, by their unit vectors, among others whose topics are known (NOWHERE: none)."""
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self) | {"center_D": [float(value) for value in self.center_D]}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Placing":
+        """Inverse of `to_json`; KeyError, TypeError or ValueError for anything else."""
+        numbers = {each.name: stored[each.name] for each in fields(cls)}
+        center_D = np.asarray(numbers.pop("center_D"), np.float32)
+        if center_D.ndim != 1 or not all(isinstance(value, int | float) for value in numbers.values()):
+            raise ValueError("placing holds something other than numbers")
+        return cls(center_D, **numbers)
+
+
+class Membership:
+    """Gives each vector its topic."""
+
+    def __init__(self, placing: Placing, moved_ND: Floats, parts_N: Ints) -> None:
+        """From documents whose topics are known.
+
+        Args:
+            placing: fitted to them, or to most of them.
+            moved_ND: their centred vectors.
+            parts_N: their topics, from 0 on; NOWHERE: none.
+        """
         known = parts_N >= 0
-        moved_QD = centred(vectors_QD, self.center_D)
-        near = nearest_among(centred(among_ND[known], self.center_D), moved_QD, self.neighbours)
-        return self.judge(moved_QD, near, parts_N[known])
+        self._placing, self._moved_ND, self._parts_N = placing, moved_ND[known], parts_N[known]
+        self._discriminants = discriminants(self._moved_ND, self._parts_N)
+
+    def place(self, vectors_QD: Floats) -> tuple["Places", Neighbours]:
+        """Where further documents belong, by their unit vectors; and their nearest among those that are in a topic."""
+        moved_QD = centred(vectors_QD, self._placing.center_D)
+        near = nearest_among(self._moved_ND, moved_QD, self._placing.neighbours)
+        return self.judge(moved_QD, near, self._parts_N), near
 
     def judge(self, moved_ND: Floats, near: Neighbours, parts_N: Ints) -> "Places":
         """The same for centred vectors whose neighbours, and these neighbours' topics, are known."""
@@ -67,18 +95,18 @@ class Membership:
             first[rows] = ordered[:, -1]
             second[rows] = ordered[:, -2] if ordered.shape[1] > 1 else 0
         distance_N = distance(near)
-        outside_N = (distance_N > self.fence) | ~np.any(moved_ND, axis=1)
+        outside_N = (distance_N > self._placing.fence) | ~np.any(moved_ND, axis=1)
         return Places(best, first, first - second, distance_N, outside_N)
 
     def _probabilities(self, moved_ND: Floats, near: Neighbours, parts_N: Ints) -> Iterator[tuple[slice, Weights]]:
         for start in range(0, len(moved_ND), _BLOCK):
             rows = slice(start, start + _BLOCK)
             block = Neighbours(near.positions_NK[rows], near.cosines_NK[rows])
-            voted_NP = votes(block, parts_N, len(self.discriminants.bias_P))
-            yield rows, _softmax(self._scores(voted_NP, self.discriminants(moved_ND[rows])))
+            voted_NP = votes(block, parts_N, len(self._discriminants.bias_P))
+            yield rows, _softmax(self._scores(voted_NP, self._discriminants(moved_ND[rows])))
 
     def _scores(self, voted_NP: Weights, placed_NP: Floats) -> Weights:
-        return _scores(voted_NP, placed_NP, self.weight_votes, self.weight_place)
+        return _scores(voted_NP, placed_NP, self._placing.weight_votes, self._placing.weight_place)
 
 
 @dataclass(frozen=True)
@@ -97,7 +125,11 @@ class Places:
     probability_N: Weights
     margin_N: Weights
     distance_N: Weights
-    outside_N: "np.ndarray"
+    outside_N: NDArray[np.bool_]
+
+    def take(self, rows: Ints) -> "Places":
+        """Of these documents, in this order."""
+        return Places(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 def distance(near: Neighbours) -> Weights:
@@ -117,7 +149,7 @@ def votes(near: Neighbours, parts_N: Ints, count: int) -> Weights:
     return shares_NP
 
 
-def fit_membership(graph: DocumentGraph, parts_N: Ints) -> Membership:
+def fit_placing(graph: DocumentGraph, parts_N: Ints) -> Placing:
     """Fit it on the documents in which topics were found (NOWHERE: in none)."""
     known = np.flatnonzero(parts_N >= 0)
     chosen = known[:: max(1, len(known) // _FITTED_ON)]
@@ -125,12 +157,9 @@ def fit_membership(graph: DocumentGraph, parts_N: Ints) -> Membership:
     voted = votes(near, parts_N, int(parts_N.max()) + 1)
     placed = _placed_by_others(graph.vectors_ND, parts_N, known)[np.searchsorted(known, chosen)]
     weight_votes, weight_place = _fit_weights(voted, placed, parts_N[chosen])
-    all_known = discriminants(graph.vectors_ND[known], parts_N[known])
-    low, high = np.quantile(distance(near), [0.25, 0.75])
-    fence = float(high + _FENCE * (high - low))
-    return Membership(
-        graph.center_D, all_known, weight_votes, weight_place, fence, graph.neighbours.positions_NK.shape[1]
-    )
+    low, high, most = np.quantile(distance(near), [0.25, 0.75, _WITHIN])
+    fence = float(max(high + _FENCE * (high - low), most))
+    return Placing(graph.center_D, weight_votes, weight_place, fence, graph.neighbours.positions_NK.shape[1])
 
 
 def _placed_by_others(vectors_ND: Floats, parts_N: Ints, known: Ints) -> Floats:

@@ -13,10 +13,11 @@ Legend for shapes:
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from tolman.models.encoder import Floats
 from tolman.neighbours import Ints
 from tolman.topics.graph import Weights, indicator
 
@@ -65,6 +66,18 @@ def describe(texts: Sequence[str], parts_N: Ints, parents_N: Ints | None = None)
 def name(words: Sequence[str]) -> str:
     """A topic's name from its words."""
     return ", ".join(words[:_NAMED_BY])
+
+
+def distinct(names: Iterable[str], words: Sequence[Sequence[str]]) -> list[str]:
+    """Names, each with the next of its words where another has the same."""
+    given = list(names)
+    taken: set[str] = set()
+    for place, name in enumerate(given):
+        spare = [word for word in words[place] if word not in name]
+        while given[place] in taken and spare:
+            given[place] = f"{name}, {spare.pop(0)}"
+        taken.add(given[place])
+    return given
 
 
 class _Terms:
@@ -167,7 +180,7 @@ def _parent_of(parts_N: Ints, parents_N: Ints | None, count: int) -> Ints | None
     return above_P
 
 
-def typical(vectors_ND: Weights, parts_N: Ints, most: int) -> list[Ints]:
+def typical(vectors_ND: Floats, parts_N: Ints, most: int) -> list[Ints]:
     """Positions of the documents nearest to the middle of each part, the nearest first."""
     count = int(parts_N.max()) + 1
     middle_PD = np.asarray(indicator(parts_N, count).T @ vectors_ND)
