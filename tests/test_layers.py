@@ -16,6 +16,7 @@ ORDER = (
     "counting",
     "progress",
     "storage",
+    "tables",
     "tracking",
     "cost",
     "prediction",

@@ -181,17 +181,17 @@ def _raised(space: "LatentSpace", record: Record) -> Record:
     moved_ND = centred(np.asarray(space.vectors())[pile], record.placing.center_D)
     near = nearest_neighbours(moved_ND, min(record.placing.neighbours, smallest - 1))
     groups = _linked(near, record.placing.fence)
-    tree, outside_N = record.tree, record.outside_N.copy()
+    tree, outside_N, newcomers_N = record.tree, record.outside_N.copy(), record.newcomers_N.copy()
     shown_N, fine_N, next_id = tree.shown_N.copy(), tree.fine_N.copy(), tree.next_id
     for group in np.flatnonzero(np.bincount(groups) >= smallest):
         members = pile[groups == group]
         shown_N[members] = fine_N[members] = next_id
-        outside_N[members] = False
+        outside_N[members] = newcomers_N[members] = False
         next_id += 1
     planted = plant(shown_N, fine_N, _broad_of(tree, shown_N), tree, next_id)
     if planted.next_id == tree.next_id:
         return record
-    return recorded(space, replace(record, outside_N=outside_N), planted)
+    return recorded(space, replace(record, outside_N=outside_N, newcomers_N=newcomers_N), planted)
 
 
 def _linked(near: Neighbours, fence: float) -> Ints:

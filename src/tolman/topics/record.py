@@ -86,7 +86,7 @@ class Record:
 
     @property
     def settled(self) -> Tree:
-        """The tree without the documents that were only placed, or belong nowhere: what the next finding holds on to."""
+        """The tree without documents that were only placed or belong nowhere: what the next finding holds on to."""
         loose_N = self.newcomers_N | self.outside_N
         shown_N, fine_N = (np.where(loose_N, NOWHERE, ids_N) for ids_N in (self.tree.shown_N, self.tree.fine_N))
         return replace(self.tree, shown_N=shown_N, fine_N=fine_N)

@@ -133,6 +133,11 @@ class Topics:
         rows = self.documents(self[topic].depth)
         return rows.filter(pa.compute.equal(rows["topic"], topic)).sort_by([("probability", "descending")])
 
+    def title(self, document: str) -> str:
+        """The title of a document, or how its text begins."""
+        found = self._space.take([document])[0]
+        return found.title or " ".join(found.text[:80].split())
+
     def place(self, texts: Sequence[str]) -> list[Place]:
         """Where texts belong that aren't in the space. Nothing is changed by it."""
         from tolman.space.space import _texts
