@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
     from tolman.space.space import LatentSpace, open_space
+    from tolman.topics.topics import Place, Topics
+    from tolman.topics.tree import Topic
     from tolman.tracking import tracked
 
 __version__ = "0.1.0"
@@ -50,10 +52,13 @@ _HOMES = {
     "LatentSpace": "space.space",
     "Meter": "cost",
     "PairEvaluation": "language_evaluation",
+    "Place": "topics.topics",
     "Prediction": "prediction",
     "ReconstructionEvaluation": "reconstruction",
     "SearchResult": "search",
     "TextEvaluation": "language_evaluation",
+    "Topic": "topics.tree",
+    "Topics": "topics.topics",
     "distil": "distillation",
     "Tuning": "recipe_choice",
     "encode_documents": "encoding",
@@ -85,6 +90,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "PairEvaluation",
+    "Place",
     "Prediction",
     "Progress",
     "QueryError",
@@ -97,6 +103,8 @@ __all__ = [
     "StorageError",
     "TextEvaluation",
     "TolmanError",
+    "Topic",
+    "Topics",
     "Tuning",
     "__version__",
     "distil",
