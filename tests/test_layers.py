@@ -53,7 +53,15 @@ ORDER = (
     "causal_tuning",
     "snippets",
     "search",
+    "projection.repulsion",
+    "projection.layout",
+    "projection.order",
+    "projection.trust",
+    "projection.placing",
+    "projection.files",
+    "projection.growing",
     "space",
+    "projection",
     "evaluation",
     "card",
     "curves",
@@ -75,6 +83,7 @@ ORDER = (
 # Imports inside a function that may point upwards, each with its reason.
 UPWARD = {
     ("space.space", "search"): "LatentSpace.search() is a convenience over search.py, which reads spaces",
+    ("space.space", "projection.map"): "LatentSpace.map() is a convenience over projection/map.py, which reads spaces",
 }
 
 

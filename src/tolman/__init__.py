@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tolman.models import load_encoder
     from tolman.models.encoder import Encoder
     from tolman.prediction import Prediction
+    from tolman.projection.map import Map
     from tolman.recipe_choice import Tuning, tune
     from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
@@ -48,6 +49,7 @@ _HOMES = {
     "Evaluation": "evaluation",
     "Hit": "search",
     "LatentSpace": "space.space",
+    "Map": "projection.map",
     "Meter": "cost",
     "PairEvaluation": "language_evaluation",
     "Prediction": "prediction",
@@ -81,6 +83,7 @@ __all__ = [
     "Evaluation",
     "Hit",
     "LatentSpace",
+    "Map",
     "Meter",
     "MissingExtra",
     "ModelError",
