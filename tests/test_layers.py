@@ -62,6 +62,7 @@ ORDER = (
     "projection.growing",
     "space",
     "projection",
+    "drawing",
     "evaluation",
     "card",
     "curves",

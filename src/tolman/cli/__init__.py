@@ -16,6 +16,7 @@ from tolman.cli.exits import Verbs, debugging, leave, quieten_libraries, report_
 from tolman.cli.grow import add, remove
 from tolman.cli.info import info
 from tolman.cli.learn import learn
+from tolman.cli.map import map_
 from tolman.cli.models import models
 from tolman.cli.search import search
 from tolman.cli.tune import tune
@@ -38,7 +39,7 @@ def app() -> None:
     """
 
 
-for verb in (learn, tune, distil, add, remove, search, encode, evaluate, info, models):
+for verb in (learn, tune, distil, add, remove, search, map_, encode, evaluate, info, models):
     app.add_command(verb)
 
 

@@ -26,7 +26,7 @@ from tolman.neighbours import Ints
 from tolman.projection.repulsion import Repulsion
 
 _START_SPREAD, _JITTER = 1e-4, 1e-2  # the second as a share of the first
-_MOMENTUM = 0.8
+_MOMENTUM = 0.9
 _GAIN_UP, _GAIN_DOWN, _LEAST_GAIN = 0.2, 0.8, 0.01
 _LONGEST_STEP = 5.0
 

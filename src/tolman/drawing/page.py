@@ -1,0 +1,83 @@
+"""A map as a web page: one file that asks no network for anything. page.js is what it does, page.css how it looks."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tolman.drawing.colors import FAINT, GROUNDS, GROUPS, INK, OTHER, ramp
+from tolman.drawing.scene import Coloring, Scene
+
+_HERE = Path(__file__).parent
+_GRID = 65_535  # places a side: two bytes a coordinate
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+
+
+def render_page(scene: Scene) -> str:
+    """The whole page."""
+    # Nothing from a document may end the script that it stands in.
+    data = json.dumps(_data(scene), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    css = (_HERE / "page.css").read_text(encoding="utf-8")
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    body = (_HERE / "page.html").read_text(encoding="utf-8")
+    parts = {"name": escape(scene.name), "told": escape(scene.told), "policy": escape(_POLICY), "style": css.strip()}
+    for key, value in parts.items():
+        body = body.replace(f"{{{{{key}}}}}", value)
+    # Last, and by cutting: whatever braces a document has stay as they are.
+    before, between, after = body.split("{{cut}}")
+    return "".join((before, data, between, script.strip(), after))
+
+
+def _data(scene: Scene) -> Mapping[str, Any]:
+    low_2 = scene.places_N2.min(axis=0)
+    span = float(np.ptp(scene.places_N2, axis=0).max()) or 1.0
+    grid_N2 = np.round((scene.places_N2 - low_2) / span * _GRID).astype("<u2")
+    return {
+        "name": scene.name,
+        "x": _packed(grid_N2[:, 0]),
+        "y": _packed(grid_N2[:, 1]),
+        "kept": _packed(scene.kept_N),
+        "neighbours": scene.neighbours,
+        "titles": scene.titles,
+        "snippets": scene.snippets,
+        "colorings": [_coloring(coloring) for coloring in scene.colorings],
+        "labels": [
+            {
+                "x": round(float((label.x - low_2[0]) / span * _GRID)),
+                "y": round(float((label.y - low_2[1]) / span * _GRID)),
+                "text": label.text,
+                "weight": label.weight,
+            }
+            for label in scene.labels
+        ],
+        "themes": {
+            theme: {
+                "ground": GROUNDS[theme],
+                "ink": INK[theme],
+                "faint": FAINT[theme],
+                "other": OTHER[theme],
+                "groups": GROUPS[theme],
+                "ramp": ramp(theme),
+            }
+            for theme in GROUNDS
+        },
+    }
+
+
+def _coloring(coloring: Coloring) -> Mapping[str, Any]:
+    return {
+        "name": coloring.name,
+        "index": _packed(coloring.index_N),
+        "groups": coloring.groups,
+        "counts": coloring.counts,
+        "rest": coloring.rest,
+        "ends": coloring.ends,
+    }
+
+
+def _packed(values: np.ndarray) -> str:
+    return b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
