@@ -14,14 +14,7 @@ function unpack(text, Kind) {
 const xs = unpack(data.x, Uint16Array), ys = unpack(data.y, Uint16Array), kept = unpack(data.kept, Uint8Array);
 const count = xs.length, indices = data.colorings.map((coloring) => unpack(coloring.index, Uint8Array));
 const state = new Uint8Array(count).fill(SHOWN);
-// Drawn in a shuffled order, always the same, so that no group lies over all others.
-const order = new Uint32Array(count);
-for (let i = 0; i < count; i++) order[i] = i;
-for (let i = count - 1, seed = 1; i > 0; i--) {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-  const j = seed % (i + 1), other = order[i];
-  order[i] = order[j]; order[j] = other;
-}
+const MANY = 40000;  // points that are drawn with hard edges while the map moves
 
 // ---- the view: what stands in the middle, and how many pixels a unit is
 
@@ -32,9 +25,9 @@ const hiddenGroups = data.colorings.map(() => new Set());
 function toScreen(i) {
   return [(xs[i] - view.x) * view.scale + width / 2, (view.y - ys[i]) * view.scale + height / 2];
 }
+const narrow = () => width <= 640;
 function margins() {  // what the panels leave free
-  const wide = width > 640;
-  return wide ? { left: 352, right: width > 1000 ? 248 : 24, top: 24, bottom: 24 } : { left: 16, right: 16, top: 112, bottom: 72 };
+  return !narrow() ? { left: 352, right: width > 1000 ? 248 : 24, top: 24, bottom: 24 } : { left: 16, right: 16, top: 112, bottom: selected < 0 ? 72 : 300 };
 }
 function showAll() {
   let x0 = GRID, x1 = 0, y0 = GRID, y1 = 0;
@@ -62,13 +55,13 @@ function moved() {  // coarse while it moves, sharp when it rests
 }
 function flyTo(i) {
   const target = { x: xs[i], y: ys[i], scale: Math.max(view.scale, home * 5) }, from = { ...view }, began = performance.now();
-  const m = margins(), aside = (m.left - m.right) / 2;
+  const m = margins(), aside = (m.left - m.right) / 2, above = (m.top - m.bottom) / 2;
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return arrive(1);
   function arrive(share) {
     const s = share * share * (3 - 2 * share);
     view.scale = from.scale * (target.scale / from.scale) ** s;
     view.x = from.x + (target.x - aside / target.scale - from.x) * s;
-    view.y = from.y + (target.y - from.y) * s;
+    view.y = from.y + (target.y + above / target.scale - from.y) * s;
     moved();
   }
   (function step(now) {
@@ -123,22 +116,25 @@ function draw() {
   pixels.fill(ground);
   const colors = Uint32Array.from(colorsOf(coloring), packed), index = indices[coloring];
   const pale = colors.map((color) => mixed(color, ground, 0.82));
-  const round = stamp(radius() * ratio);
-  paint(PALE, pale, index, round);
-  paint(SHOWN, colors, index, round);
+  const round = stamp(radius() * ratio), coarse = moving && count > MANY;
+  if (hits) paint(PALE, pale, index, round, coarse);
+  paint(SHOWN, colors, index, round, coarse);
   context.putImageData(image, 0, 0);
   placeMarks();
   placeLabels();
 }
-function paint(which, colors, index, { reach, offsets, covers }) {
+function paint(which, colors, index, { reach, offsets, covers }, coarse) {
   const w = canvas.width, h = canvas.height, scale = view.scale * ratio, length = offsets.length;
   const left = w / 2 - view.x * scale, top = h / 2 + view.y * scale;
-  for (let n = 0; n < count; n++) {
-    const i = order[n];
+  for (let i = 0; i < count; i++) {
     if (state[i] !== which) continue;
     const x = Math.round(left + xs[i] * scale), y = Math.round(top - ys[i] * scale);
     if (x < reach || y < reach || x >= w - reach || y >= h - reach) continue;
     const color = colors[index[i]], at = y * w + x, redBlue = color & 0xff00ff, green = color & 0xff00;
+    if (coarse) {
+      for (let o = 0; o < length; o++) if (covers[o] > 110) pixels[at + offsets[o]] = color;
+      continue;
+    }
     for (let o = 0; o < length; o++) {
       const p = at + offsets[o], under = pixels[p], cover = covers[o], underRB = under & 0xff00ff, underG = under & 0xff00;
       pixels[p] = 0xff000000 | ((underRB + (((redBlue - underRB) * cover) >> 8)) & 0xff00ff)
@@ -189,13 +185,14 @@ function search() {
   hits = new Uint8Array(count);
   const found = [];
   for (let i = 0; i < count; i++) if (lowered[i].includes(query)) { hits[i] = 1; found.push(i); }
+  found.sort((a, b) => lowered[a].indexOf(query) - lowered[b].indexOf(query) || (lowered[a] < lowered[b] ? -1 : 1));
   const told = found.length === 1 ? "1 title" : `${found.length.toLocaleString("en")} titles`;
   $("found").textContent = found.length ? `${told}${found.length > SHOWN_HITS ? `, the first ${SHOWN_HITS} listed` : ""}` : "No title holds this";
   $("hits").append(...found.slice(0, SHOWN_HITS).map((i) => {
     const item = document.createElement("li"), button = document.createElement("button");
     button.type = "button";
     button.textContent = data.titles[i] || "(no text)";
-    button.addEventListener("click", () => { select(i); flyTo(i); });
+    button.addEventListener("click", () => { if (narrow()) $("hits").replaceChildren(); select(i); flyTo(i); });
     item.append(button);
     return item;
   }));

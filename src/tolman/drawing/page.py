@@ -11,6 +11,7 @@ import numpy as np
 
 from tolman.drawing.colors import FAINT, GROUNDS, GROUPS, INK, OTHER, ramp
 from tolman.drawing.scene import Coloring, Scene
+from tolman.neighbours import Ints
 
 _HERE = Path(__file__).parent
 _GRID = 65_535  # places a side: two bytes a coordinate
@@ -33,18 +34,20 @@ def render_page(scene: Scene) -> str:
 
 
 def _data(scene: Scene) -> Mapping[str, Any]:
+    """What the script reads. Points come shuffled, always alike, so that no group is drawn over all others."""
+    order_N = np.random.default_rng(0).permutation(len(scene.titles))
     low_2 = scene.places_N2.min(axis=0)
     span = float(np.ptp(scene.places_N2, axis=0).max()) or 1.0
-    grid_N2 = np.round((scene.places_N2 - low_2) / span * _GRID).astype("<u2")
+    grid_N2 = np.round((scene.places_N2 - low_2) / span * _GRID).astype("<u2")[order_N]
     return {
         "name": scene.name,
         "x": _packed(grid_N2[:, 0]),
         "y": _packed(grid_N2[:, 1]),
-        "kept": _packed(scene.kept_N),
+        "kept": _packed(scene.kept_N[order_N]),
         "neighbours": scene.neighbours,
-        "titles": scene.titles,
-        "snippets": scene.snippets,
-        "colorings": [_coloring(coloring) for coloring in scene.colorings],
+        "titles": [scene.titles[row] for row in order_N],
+        "snippets": [scene.snippets[row] for row in order_N],
+        "colorings": [_coloring(coloring, order_N) for coloring in scene.colorings],
         "labels": [
             {
                 "x": round(float((label.x - low_2[0]) / span * _GRID)),
@@ -68,10 +71,10 @@ def _data(scene: Scene) -> Mapping[str, Any]:
     }
 
 
-def _coloring(coloring: Coloring) -> Mapping[str, Any]:
+def _coloring(coloring: Coloring, order_N: Ints) -> Mapping[str, Any]:
     return {
         "name": coloring.name,
-        "index": _packed(coloring.index_N),
+        "index": _packed(coloring.index_N[order_N]),
         "groups": coloring.groups,
         "counts": coloring.counts,
         "rest": coloring.rest,
