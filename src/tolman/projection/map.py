@@ -23,7 +23,7 @@ from tolman.projection.files import FILE, FOLDER, MapRecord, MapRows, read_map, 
 from tolman.projection.growing import grow_rows, make_rows
 from tolman.projection.order import NEIGHBOURS
 from tolman.projection.placing import place_among
-from tolman.projection.trust import shared, trustworthiness
+from tolman.projection.trust import neighbours_on_map, shared, trustworthiness
 
 if TYPE_CHECKING:
     from tolman.space.space import LatentSpace
@@ -61,7 +61,7 @@ class Map:
         """How good it is, and what it took.
 
         `neighbours_kept` is the mean of `trust_N`. `trustworthiness` (Venna and Kaski 2001, at 15) was measured when
-        the map was made, on 1,000 documents where there are more. `placed` counts documents that came later,
+        the map was made, on a sample where there are many documents. `placed` counts documents that came later,
         `cpu_seconds` is what making it took.
         """
         return {
@@ -151,7 +151,8 @@ def _made(space: "LatentSpace", seed: int, documents: _Documents, progress: Prog
     began = time.process_time()
     rows = make_rows(documents.vectors_ND, documents.ids, seed, progress)
     progress.start("measuring")
-    measured = trustworthiness(documents.vectors_ND, rows.places_N2, rows.neighbours_NK.shape[1])
+    near_NK = neighbours_on_map(rows.places_N2, rows.neighbours_NK.shape[1])
+    measured = trustworthiness(documents.vectors_ND, near_NK)
     spent = round(time.process_time() - began, 3)
     fingerprint, content = space.description.encoder.fingerprint, space.store.content_key
     return MapRecord(fingerprint, seed, space.version, content, measured, spent), rows

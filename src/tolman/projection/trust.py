@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints
 
-_SAMPLE = 1_000
+_SAMPLE = 500
 _AT_A_TIME = 250
 
 
@@ -37,15 +37,14 @@ def shared(true_QK: Ints, near_QK: Ints) -> NDArray[np.float32]:
     return (hits_Q / np.float32(true_QK.shape[1])).astype(np.float32)
 
 
-def trustworthiness(vectors_ND: Floats, places_N2: Floats, k: int) -> float | None:
+def trustworthiness(vectors_ND: Floats, near_NK: Ints) -> float | None:
     """How little of what is near on the map is far in the latent space (Venna and Kaski 2001); 1 is best.
 
-    Of a thousand points where there are more. None where there are too few to define it.
+    Of a sample where there are many points. None where there are too few to define it.
     """
-    points = len(places_N2)
+    points, k = near_NK.shape
     if 2 * points - 3 * k - 1 <= 0:
         return None
-    near_NK = neighbours_on_map(places_N2, k)
     asked_Q = np.arange(points)
     if points > _SAMPLE:
         asked_Q = np.sort(np.random.default_rng(0).choice(points, _SAMPLE, replace=False))
@@ -60,9 +59,5 @@ def _excess_ranks(vectors_ND: Floats, asked_Q: Ints, near_QK: Ints) -> int:
     cosines_QN = vectors_ND[asked_Q] @ vectors_ND.T
     cosines_QN[np.arange(len(asked_Q)), asked_Q] = -np.inf
     near_cosines_QK = np.take_along_axis(cosines_QN, near_QK, axis=1)
-    excess = 0
-    for cosines_N, near_cosines_K in zip(cosines_QN, near_cosines_QK, strict=True):
-        cosines_N.sort()
-        nearer_K = len(cosines_N) - np.searchsorted(cosines_N, near_cosines_K, side="right")
-        excess += int(np.maximum(nearer_K + 1 - len(near_cosines_K), 0).sum())
-    return excess
+    nearer_KQ = [(cosines_QN > cosines_Q[:, None]).sum(axis=1) for cosines_Q in near_cosines_QK.T]
+    return int(np.maximum(np.array(nearer_KQ) + 1 - near_QK.shape[1], 0).sum())
