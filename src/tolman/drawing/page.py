@@ -1,6 +1,7 @@
 """A map as a web page: one file that asks no network for anything. page.js is what it does, page.css how it looks."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
@@ -13,7 +14,7 @@ from tolman.drawing.colors import FAINT, GROUNDS, GROUPS, INK, OTHER, ramp
 from tolman.drawing.scene import Coloring, Scene
 from tolman.neighbours import Ints
 
-_HERE = Path(__file__).parent
+_GAP = re.compile(r"\{\{(\w+)\}\}")
 _GRID = 65_535  # places a side: two bytes a coordinate
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 
@@ -22,15 +23,20 @@ def render_page(scene: Scene) -> str:
     """The whole page."""
     # Nothing from a document may end the script that it stands in.
     data = json.dumps(_data(scene), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    css = (_HERE / "page.css").read_text(encoding="utf-8")
-    script = (_HERE / "page.js").read_text(encoding="utf-8")
-    body = (_HERE / "page.html").read_text(encoding="utf-8")
-    parts = {"name": escape(scene.name), "told": escape(scene.told), "policy": escape(_POLICY), "style": css.strip()}
-    for key, value in parts.items():
-        body = body.replace(f"{{{{{key}}}}}", value)
-    # Last, and by cutting: whatever braces a document has stay as they are.
-    before, between, after = body.split("{{cut}}")
-    return "".join((before, data, between, script.strip(), after))
+    values = {
+        "name": escape(scene.name),
+        "told": escape(scene.told),
+        "policy": escape(_POLICY),
+        "style": _beside("page.css").strip(),
+        "data": data,
+        "script": _beside("page.js").strip(),
+    }
+    # In one pass: whatever braces a document has stay as they are.
+    return _GAP.sub(lambda gap: values[gap[1]], _beside("page.html"))
+
+
+def _beside(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def _data(scene: Scene) -> Mapping[str, Any]:

@@ -186,7 +186,7 @@ def _require_seed(seed: int | None) -> None:
 def _require_usable(space: "LatentSpace", record: MapRecord, seed: int | None) -> None:
     fingerprint = space.description.encoder.fingerprint
     if record.encoder != fingerprint:
-        raise SpaceMismatch(f"the map in {space.path}", expected=fingerprint, got=record.encoder)
+        raise SpaceMismatch(f"the map in {space.path} ({DAMAGE})", expected=fingerprint, got=record.encoder)
     if seed is not None and seed != record.seed:
         raise QueryError(
             f"{space.path} has a map, made with seed {record.seed}: to make another with seed {seed}, which moves "
