@@ -46,9 +46,9 @@ def main() -> None:
         f"One thread (OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}). Process CPU seconds, median of "
         f"{options.repeat}, methods by turns. whole: a new process, with imports and compiling; fit: in a process that "
         f"laid out {WARM:,} rows before. Neither holds placing. Of Tolman both hold neighbours, layout and trust. "
-        f"Trustworthiness on {SAMPLE:,} points. moved: the farthest that a point that was laid out moves when the placed "
-        "ones are added to the map. wrong trust: points whose trust is not what brute force counts, but for those whose "
-        "15th and 16th neighbours are as near (tied)."
+        f"Trustworthiness on {SAMPLE:,} points. moved: the farthest that a point that was laid out moves when the "
+        "placed ones are added to the map. wrong trust: points whose trust is not what brute force counts, but for "
+        "those whose 15th and 16th neighbours are as near (tied)."
     )
     write_result(options.name, rows, notes)
 
