@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from clustered import clustered
 
+from tolman.digests import digests_of
 from tolman.projection.layout import lay_out, settle, start_on_plane
-from tolman.projection.order import canonical_order, digests_of, settled_among, settled_neighbours
+from tolman.projection.order import canonical_order, settled_among, settled_neighbours
 from tolman.projection.trust import neighbours_on_map, shared
 
 VECTORS = clustered(900)

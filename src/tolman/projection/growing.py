@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tolman.digests import Digests, digests_of
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints
 from tolman.progress import Progress
@@ -20,9 +21,7 @@ from tolman.projection.files import MapRows
 from tolman.projection.layout import LAYING_OUT, lay_out, settle, start_on_plane
 from tolman.projection.order import (
     NEIGHBOURS,
-    Digests,
     canonical_order,
-    digests_of,
     settled_among,
     settled_neighbours,
     settled_neighbours_of,

@@ -12,28 +12,18 @@ Legend for shapes:
     D  dimensions
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tolman.digests import Digests
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints, Neighbours, nearest_among, nearest_neighbours
-
-Digests = NDArray[np.uint64]
 
 NEIGHBOURS = 15
 _SPARE = 8
 _CLOSE = 1e-5  # cosines in float32 may be that far off, with much to spare
 _ROWS = 1 << 16  # of a slow product at a time
-
-
-def digests_of(vectors_ND: Floats) -> Digests:
-    """A number for each vector, equal for equal vectors."""
-    rows = np.ascontiguousarray(vectors_ND, np.float32)
-    found = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in rows)
-    return np.frombuffer(found, "<u8").astype(np.uint64)
 
 
 def canonical_order(digests_N: Digests, ids: Sequence[str]) -> Ints:
@@ -52,11 +42,7 @@ def settled_neighbours_of(vectors_ND: Floats, rows_Q: Ints) -> Ints:
     """(Q, K): the same for some of the rows."""
     k = min(NEIGHBOURS, len(vectors_ND) - 1)
     found = nearest_among(vectors_ND, vectors_ND[rows_Q], k + _SPARE + 1)
-    other_QC = found.positions_NK != rows_Q[:, None]
-    other_QC[other_QC.all(axis=1), -1] = False
-    shape = len(rows_Q), other_QC.shape[1] - 1
-    others = Neighbours(found.positions_NK[other_QC].reshape(shape), found.cosines_NK[other_QC].reshape(shape))
-    return _settled(vectors_ND, vectors_ND[rows_Q], rows_Q, others, k)
+    return _settled(vectors_ND, vectors_ND[rows_Q], rows_Q, found.without(rows_Q), k)
 
 
 def settled_among(vectors_ND: Floats, queries_QD: Floats) -> Ints:
