@@ -18,6 +18,7 @@ from tolman.cli.info import info
 from tolman.cli.learn import learn
 from tolman.cli.models import models
 from tolman.cli.search import search
+from tolman.cli.senses import senses
 from tolman.cli.tune import tune
 
 
@@ -38,7 +39,7 @@ def app() -> None:
     """
 
 
-for verb in (learn, tune, distil, add, remove, search, encode, evaluate, info, models):
+for verb in (learn, tune, distil, add, remove, search, senses, encode, evaluate, info, models):
     app.add_command(verb)
 
 

@@ -36,6 +36,7 @@ from tolman.space.store import VECTOR, DocumentStore, SpaceVersion, document_sch
 if TYPE_CHECKING:
     from tolman.corpus.corpus import Corpus
     from tolman.search import Mode, SearchResult
+    from tolman.senses.word_senses import WordSenses
 
 DOCUMENTS, ENCODER, DERIVED = "documents.lance", "encoder", "derived"
 BATCH = 4_096
@@ -286,6 +287,12 @@ class LatentSpace:
         from tolman.search import search
 
         return search(self, _texts("queries", queries), k, mode=mode, where=where, snippets=snippets)
+
+    def senses(self, word: str, *, exact: bool = False) -> "WordSenses":
+        """The senses of `word`, found from where it stands in the documents: see `tolman.senses.finding.find_senses`."""
+        from tolman.senses.finding import find_senses
+
+        return find_senses(self, word, exact=exact)
 
     # ---- changing
 
