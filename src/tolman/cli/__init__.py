@@ -20,6 +20,7 @@ from tolman.cli.models import models
 from tolman.cli.search import search
 from tolman.cli.senses import senses
 from tolman.cli.tune import tune
+from tolman.cli.words import words
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -39,7 +40,7 @@ def app() -> None:
     """
 
 
-for verb in (learn, tune, distil, add, remove, search, senses, encode, evaluate, info, models):
+for verb in (learn, tune, distil, add, remove, search, senses, words, encode, evaluate, info, models):
     app.add_command(verb)
 
 

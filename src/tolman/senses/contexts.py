@@ -47,7 +47,7 @@ class Contexts:
 
     def joined(self, forms: Sequence[str]) -> Floats:
         """Unit vectors of both, centred; `forms` are those of the word at each place."""
-        return _unit(np.hstack([_unit(_centred(self.own_ND, forms)), _unit(_centred(self.around_ND, []))]))
+        return unit(np.hstack([unit(_centred(self.own_ND, forms)), unit(_centred(self.around_ND, []))]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +105,17 @@ def _of_states(encoder: "TransformerEncoder", windows: Sequence[Window]) -> Cont
             inside = [start < window.end and end > window.start for start, end in states.spans]
             around.append(states.vectors_TD.mean(axis=0))
             own.append(states.vectors_TD[inside].mean(axis=0) if any(inside) else around[-1])
-    return Contexts(_unit(np.array(own, np.float32)), _unit(np.array(around, np.float32)))
+    return Contexts(unit(np.array(own, np.float32)), unit(np.array(around, np.float32)))
 
 
 def _of_words(encoder: Encoder, windows: Sequence[Window]) -> Contexts:
     near = sum(encoder.encode([window.without_word(sight) for window in windows]) for sight in _NEAR)
     assert not isinstance(near, int)
-    return Contexts(_unit(near), encoder.encode([window.without_word(SIGHT) for window in windows]))
+    return Contexts(unit(near), encoder.encode([window.without_word(SIGHT) for window in windows]))
 
 
 def _side_by_side(vectors: Iterable[Floats], scales: Sequence[float]) -> Floats:
-    return _unit(np.hstack([scale * part_ND for part_ND, scale in zip(vectors, scales, strict=True)]))
+    return unit(np.hstack([scale * part_ND for part_ND, scale in zip(vectors, scales, strict=True)]))
 
 
 def _centred(vectors_ND: Floats, forms: Sequence[str]) -> Floats:
@@ -129,6 +129,7 @@ def _centred(vectors_ND: Floats, forms: Sequence[str]) -> Floats:
     return centred_ND
 
 
-def _unit(vectors_ND: Floats) -> Floats:
+def unit(vectors_ND: Floats) -> Floats:
+    """Rows scaled to length 1; rows of zeros stay."""
     norms_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
     return np.divide(vectors_ND, norms_N1, out=np.zeros_like(vectors_ND), where=norms_N1 > 0)

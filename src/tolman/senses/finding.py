@@ -16,7 +16,7 @@ from tolman.senses import cache
 from tolman.senses.contexts import Window, contexts_of
 from tolman.senses.induction import Ints, Partition, partition
 from tolman.senses.neighbourhood import telling_words
-from tolman.senses.occurrences import Place, Places, find_places, one_word
+from tolman.senses.occurrences import Place, Places, draw_places, find_places, one_word
 from tolman.senses.word_senses import Example, Occurrence, Sense, WordSenses
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FEWEST_OCCURRENCES = 10
 EXAMPLES = 5
 NEAR_WORDS = 12
+_DRAWN = 1_000  # places in the whole space that a sense's words are compared with
 _CONTEXT = 12  # words on either side of an example
 
 
@@ -55,15 +56,25 @@ def find_senses(space: "LatentSpace", word: str, *, exact: bool = False) -> Word
             f"{word!r} stands in {space.path} only {times}: senses are told apart from {FEWEST_OCCURRENCES} occurrences on"
         )
     vectors_ND = contexts_of(space.encoder, found.places).joined([place.form for place in found.places])
-    senses = _described(word, found, vectors_ND, partition(vectors_ND))
+    anywhere = [Window.of(place) for place in draw_places(space, _DRAWN)]
+    parts = partition(vectors_ND)
+    told = telling_words(
+        [Window.of(place) for place in found.places],
+        parts.sense_N,
+        anywhere,
+        found.forms,
+        most=NEAR_WORDS,
+        is_function_word=lambda word: not len(space.store.lexical(word, 1)[0]),
+    )
+    senses = _described(word, found, vectors_ND, parts, told)
     cache.store(file, senses)
     return senses
 
 
-def _described(word: str, found: Places, vectors_ND: Floats, parts: Partition) -> WordSenses:
+def _described(
+    word: str, found: Places, vectors_ND: Floats, parts: Partition, told: Sequence[tuple[str, ...]]
+) -> WordSenses:
     places = found.places
-    windows = [Window.of(place) for place in places]
-    told = telling_words(windows, parts.sense_N, found.forms, NEAR_WORDS)
     senses = []
     for s in range(int(parts.sense_N.max()) + 1):
         rows = np.flatnonzero(parts.sense_N == s)

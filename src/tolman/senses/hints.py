@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ASKED = re.compile(r"""(?<![^\s("'])([^\W\d_]\w*)~(\w+)(?=[\s)"'.,;:?!]|$)""")
 _FEWEST_TOGETHER = 3  # occurrences with the hint beside them, from which on these tell
-_CLEAR_TOGETHER = 1.5  # times oftener than beside any occurrence
+_CLEAR_TOGETHER = 2.0  # standard deviations
 _CLEAR_MARGIN = 0.03  # of cosines
 
 
@@ -100,15 +100,16 @@ def fitting_sense(space: "LatentSpace", senses: "WordSenses", hint: str) -> int:
     Raises:
         QueryError: the word has one sense, or the hint fits none better than the others.
     """
+    from tolman.senses.neighbourhood import more_often
+
     if len(senses) == 1:
         raise QueryError(f"{senses.word!r} has one sense here: {hint!r} chooses nothing")
     beside_S = _beside(space, senses, hint)
     size_S = np.array([sense.size for sense in senses.senses], np.float64)
     if beside_S.sum() >= _FEWEST_TOGETHER:
-        usual = beside_S.sum() / size_S.sum()
-        times_S = (beside_S + usual) / (size_S + 1) / usual
-        if times_S.max() >= _CLEAR_TOGETHER:
-            return int(times_S.argmax()) + 1
+        surely_S = more_often(beside_S, size_S, beside_S.sum() - beside_S, size_S.sum() - size_S)
+        if surely_S.max() >= _CLEAR_TOGETHER:
+            return int(surely_S.argmax()) + 1
     near_S = _nearness(space, senses, hint)
     first, second = np.sort(near_S)[::-1][:2]
     if first - second >= _CLEAR_MARGIN:

@@ -1,10 +1,10 @@
 """Which occurrences of a word mean the same, and how many senses there are: no labels, no number given.
 
 Each occurrence is joined to its nearest others, and the graph is cut where modularity at a low resolution is highest
-(Leiden: Traag et al. 2019, arXiv:1810.08473; resolution: Reichardt and Bornholdt 2006). Modularity says by itself when
-one part is best, so a word may have one sense; and parts may be of any size, where k-means would cut the most frequent
-sense in two. The resolution was set on words made by putting one in the place of others (Gale et al. 1992), and is the
-same for every word. Of a frequent word a sample is cut; the others go with their neighbours in it.
+(Leiden: Traag et al. 2019, arXiv:1810.08473; resolution: Reichardt and Bornholdt 2006). Parts may be of any size, where
+k-means would cut the most frequent sense in two. Nearly every graph of neighbours is a little better cut somewhere than
+left whole, a cloud without clusters too; where little is gained the word has one sense. One rule for every word. Of a
+frequent word a sample is cut; the others go with their neighbours in it.
 
 Legend for shapes:
     N  occurrences     F  those that are cut     D  dimensions     K  neighbours     S  senses
@@ -22,8 +22,10 @@ from tolman.neighbours import Neighbours, nearest_among, nearest_neighbours
 
 Ints = NDArray[np.int64]
 
-RESOLUTION = 0.2
+RESOLUTION = 0.25
 """Of modularity, where 1 is the usual: senses are few and broad."""
+LEAST_GAIN = 0.055
+"""Modularity beyond that of the whole in one part, from which on there is more than one sense."""
 NEIGHBOURS = 25
 CUT_TOGETHER = 1_200
 """Occurrences that are cut; with more the same number of neighbours would hold together less."""
@@ -68,9 +70,9 @@ def _neighbours_of(occurrences: int) -> int:
 
 
 def _cut(vectors_FD: Floats) -> Ints:
-    """The part (F,) of each, by modularity."""
+    """The part (F,) of each in the best of several cuts, by modularity; one part where little is gained by it."""
     graph, weights = _graph(nearest_neighbours(vectors_FD, _neighbours_of(len(vectors_FD))))
-    best, parts = -np.inf, np.zeros(len(vectors_FD), np.int64)
+    parts, best = np.zeros(len(vectors_FD), np.int64), 1 - RESOLUTION + LEAST_GAIN  # 1 - RESOLUTION: of one part
     for start in range(_STARTS):
         igraph.set_random_number_generator(random.Random(start))
         found = graph.community_leiden(

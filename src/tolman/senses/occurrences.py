@@ -2,7 +2,8 @@
 
 Found are the word in any case, and the forms that the full-text index takes as the same word: a query for the one finds
 the others, so their senses belong together. Which forms these are the index itself says: whatever has the same hits with
-the same scores was indexed as one term. So it works in every language that the index stems.
+the same scores was indexed as one term. So it works in every language that the index stems. A sample of the documents is
+read for them; a form that none of it has is not found.
 """
 
 import hashlib
@@ -113,6 +114,18 @@ def find_places(
     return Places(tuple(places), forms, with_it if whole else max(with_it, len(drawn)), whole)
 
 
+def draw_places(space: "LatentSpace", most: int) -> list[Place]:
+    """A place in each of at most `most` documents: the word in the middle of it."""
+    ids = space.store.read(["id"])["id"].to_pylist()
+    drawn = sorted(range(len(ids)), key=lambda position: _draw(ids[position]))[:most]
+    places = []
+    for document, content in _read(space, drawn):
+        spans = words(content)
+        if spans:
+            places.append(Place(document, content, *spans[len(spans) // 2]))
+    return places
+
+
 def pattern_of(forms: Iterable[str]) -> re.Pattern[str]:
     """What finds any of these forms in a text; inside no other word, where words have borders."""
     longest_first = sorted(map(re.escape, forms), key=len, reverse=True)
@@ -150,14 +163,17 @@ def _read(space: "LatentSpace", positions: Sequence[int]) -> Iterator[tuple[str,
 
 def _forms(space: "LatentSpace", word: str, positions: Sequence[int]) -> tuple[str, ...]:
     """`word`, and what the index takes as the same, as far as a sample of the documents shows it."""
-    counts: Counter[str] = Counter()
-    for _, content in _read(space, positions):
-        counts.update(content[start:end].lower() for start, end in words(content))
-    begin = word[:_SHARED_LETTERS]
-    alike = [form for form in counts if form.startswith(begin) and form != word and len(word) >= _SHARED_LETTERS]
-    tried = sorted(alike, key=lambda form: (-counts[form], form))[:_MOST_FORMS_TRIED]
-    own = _hits(space, word)
-    return (word, *(form for form in tried if own[0] and _hits(space, form) == own))
+    contents = [{content[start:end].lower() for start, end in words(content)} for _, content in _read(space, positions)]
+    counts = Counter(form for content in contents for form in content if form.startswith(word[:_SHARED_LETTERS]))
+    tried = sorted(counts.keys() - {word}, key=lambda form: (-counts[form], form))[:_MOST_FORMS_TRIED]
+    own, forms = _hits(space, word), [word]
+    for form in tried if own[0] and len(word) >= _SHARED_LETTERS else ():
+        # The index found a document for the word in which none but this form can be it: else two words that always
+        # stand together would be taken as one.
+        alone = any(form in content and content.isdisjoint(forms) for content in contents)
+        if alone and _hits(space, form) == own:
+            forms.append(form)
+    return tuple(forms)
 
 
 def _hits(space: "LatentSpace", form: str) -> tuple[list[int], list[float]]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tolman.corpus.corpus import Corpus
     from tolman.search import Mode, SearchResult
     from tolman.senses.word_senses import WordSenses
+    from tolman.words import Words
 
 DOCUMENTS, ENCODER, DERIVED = "documents.lance", "encoder", "derived"
 BATCH = 4_096
@@ -293,6 +294,12 @@ class LatentSpace:
         from tolman.senses.finding import find_senses
 
         return find_senses(self, word, exact=exact)
+
+    def words(self) -> "Words":
+        """The words and phrases of the documents, in their latent space: see `tolman.words.Words`."""
+        from tolman.words import words_of
+
+        return words_of(self)
 
     # ---- changing
 
