@@ -105,7 +105,11 @@ def measure(space: LatentSpace, base: str, word: str, contexts: list[Marked]) ->
     found = space.senses(word)
     took = time.process_time() - began
     placed = {(o.id, o.start): o for o in found.occurrences}
-    duplicates = {name: row["id"] for row in space.table(["id", "duplicate_ids"]).to_pylist() for name in row["duplicate_ids"] or ()}
+    duplicates = {
+        name: row["id"]
+        for row in space.table(["id", "duplicate_ids"]).to_pylist()
+        for name in row["duplicate_ids"] or ()
+    }
     pairs = [(c, placed.get((duplicates.get(c.id, c.id), c.span[0]))) for c in contexts]
     known = [(c.sense, o.sense, o.confidence) for c, o in pairs if o is not None]
     truth, induced = np.array([t for t, _, _ in known]), np.array([s for _, s, _ in known])

@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from tolman.recipe_choice import Tuning, tune
     from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
+    from tolman.senses.word_senses import WordSenses
     from tolman.space.space import LatentSpace, open_space
     from tolman.tracking import tracked
+    from tolman.words import Words
 
 __version__ = "0.1.0"
 
@@ -54,6 +56,8 @@ _HOMES = {
     "ReconstructionEvaluation": "reconstruction",
     "SearchResult": "search",
     "TextEvaluation": "language_evaluation",
+    "WordSenses": "senses.word_senses",
+    "Words": "words",
     "distil": "distillation",
     "Tuning": "recipe_choice",
     "encode_documents": "encoding",
@@ -98,6 +102,8 @@ __all__ = [
     "TextEvaluation",
     "TolmanError",
     "Tuning",
+    "WordSenses",
+    "Words",
     "__version__",
     "distil",
     "encode_documents",

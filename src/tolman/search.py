@@ -159,7 +159,10 @@ def search(
     asked, queries = queries, [query.text for query in sensed]
     vectors_QD = space.encoder.encode(list(queries), "query")
     rankings = rank(space, queries, vectors_QD, k=k, mode=mode, where=where)
-    rankings = [_sense_first(space, *each, k=k, mode=mode, where=where) for each in zip(sensed, vectors_QD, rankings, strict=True)]
+    rankings = [
+        _sense_first(space, *each, k=k, mode=mode, where=where)
+        for each in zip(sensed, vectors_QD, rankings, strict=True)
+    ]
     judge = _Judge.of(space, queries)
     results: list[SearchResult] = []
     for start in range(0, len(queries), _READ_TOGETHER):

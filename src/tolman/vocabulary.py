@@ -66,7 +66,9 @@ def _phrases(contents: Iterable[str], single: Counter[str], kept: dict[str, int]
             if len(counted) > _MOST_PAIRS:
                 for phrase in [phrase for phrase, n in counted.items() if n == 1]:
                     del counted[phrase]
-    good = {p: n for p, n in pairs.items() if n >= _FEWEST_TOGETHER and _information(n, p, single, documents) >= _TOGETHER}
+    good = {
+        p: n for p, n in pairs.items() if n >= _FEWEST_TOGETHER and _information(n, p, single, documents) >= _TOGETHER
+    }
     good |= {t: n for t, n in triples.items() if n >= _FEWEST_TOGETHER and t[:2] in good and t[1:] in good}
     best = heapq.nsmallest(MOST_PHRASES, ((-n, " ".join(phrase)) for phrase, n in good.items()))
     return [Term(text, -n) for n, text in best]

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.command()
 @space_argument
 @click.argument("word")
-@click.option("--occurrences", is_flag=True, help="One line of JSON for each occurrence: id, start, end, sense, confidence.")
+@click.option(
+    "--occurrences", is_flag=True, help="One line of JSON for each occurrence: id, start, end, sense, confidence."
+)
 @click.option("-k", type=int, default=2, show_default=True, help="How many typical contexts of each sense.")
 @click.option("--exact", is_flag=True, help="Only WORD as it stands, none of its other forms.")
 @json_option
@@ -56,7 +58,9 @@ def print_senses(found: "WordSenses", contexts: int) -> None:
     within = counted(found.documents, "document")
     click.echo(shown(f"{found.word}{forms}: {counted(len(found), 'sense')}, {seen} in {within}"))
     for sense in found.senses:
-        head = f"{sense.number:3d}  {sense.share:4.0%}  {counted(sense.size, 'occurrence')}, sure {sense.confidence:.0%}"
+        head = (
+            f"{sense.number:3d}  {sense.share:4.0%}  {counted(sense.size, 'occurrence')}, sure {sense.confidence:.0%}"
+        )
         click.echo(f"\n{click.style(head, bold=True)}")
         click.echo(f"     {shown(', '.join(sense.words)) or '(no word tells it from the others)'}")
         for example in sense.examples[:contexts]:

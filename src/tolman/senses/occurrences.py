@@ -80,13 +80,13 @@ def one_word(word: object) -> str:
     spans = words(word)
     apart = any(left != right for (_, left), (right, _) in zip(spans, spans[1:], strict=False))
     if not spans or spans[0][0] > 0 or spans[-1][1] < len(word) or apart:
-        raise QueryError(f"expected one word, of letters and digits, got {word[:60]!r}: ask for the senses of one at a time")
+        raise QueryError(
+            f"expected one word, of letters and digits, got {word[:60]!r}: ask for the senses of one at a time"
+        )
     return word.lower()
 
 
-def find_places(
-    space: "LatentSpace", word: str, *, exact: bool = False, limit: int = MOST_OCCURRENCES
-) -> Places:
+def find_places(space: "LatentSpace", word: str, *, exact: bool = False, limit: int = MOST_OCCURRENCES) -> Places:
     """Occurrences of `word` in `space`; none is no error here.
 
     Args:

@@ -48,7 +48,9 @@ def _vectors(words: list[str], dim: int) -> np.ndarray:
     centres = {name: random.standard_normal(dim) for name in ("money", "river", "other")}
     rows = []
     for word in words:
-        near = next((c for c, topic in zip(centres.values(), (MONEY, RIVER, OTHER), strict=True) if word in topic), None)
+        near = next(
+            (c for c, topic in zip(centres.values(), (MONEY, RIVER, OTHER), strict=True) if word in topic), None
+        )
         noise = random.standard_normal(dim)
         rows.append(0.2 * noise if near is None else near + 0.7 * noise)
     return np.array(rows, np.float32)
