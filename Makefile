@@ -26,7 +26,7 @@ help:
 	@touch $@
 
 .venv/.tolman: .venv/.torch pyproject.toml
-	@$(INSTALL) --editable '.[files]'
+	@$(INSTALL) --editable '.[files,topics]'
 	@touch $@
 
 .venv/.dev: .venv/.torch pyproject.toml

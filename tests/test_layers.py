@@ -16,6 +16,7 @@ ORDER = (
     "counting",
     "progress",
     "storage",
+    "tables",
     "tracking",
     "cost",
     "prediction",
@@ -58,6 +59,7 @@ ORDER = (
     "vocabulary",
     "words",
     "space",
+    "topics",
     "evaluation",
     "card",
     "curves",
@@ -79,6 +81,7 @@ ORDER = (
 # Imports inside a function that may point upwards, each with its reason.
 UPWARD = {
     ("space.space", "search"): "LatentSpace.search() is a convenience over search.py, which reads spaces",
+    ("space.space", "topics.topics"): "LatentSpace.topics() likewise",
 }
 
 

@@ -19,6 +19,7 @@ from tolman.cli.learn import learn
 from tolman.cli.models import models
 from tolman.cli.search import search
 from tolman.cli.senses import senses
+from tolman.cli.topics import topics
 from tolman.cli.tune import tune
 from tolman.cli.words import words
 
@@ -40,7 +41,7 @@ def app() -> None:
     """
 
 
-for verb in (learn, tune, distil, add, remove, search, senses, words, encode, evaluate, info, models):
+for verb in (learn, tune, distil, add, remove, search, topics, senses, words, encode, evaluate, info, models):
     app.add_command(verb)
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tolman.corpus.corpus import Corpus
     from tolman.search import Mode, SearchResult
     from tolman.senses.word_senses import WordSenses
+    from tolman.topics.topics import Topics
     from tolman.words import Words
 
 DOCUMENTS, ENCODER, DERIVED = "documents.lance", "encoder", "derived"
@@ -300,6 +301,12 @@ class LatentSpace:
         from tolman.words import words_of
 
         return words_of(self)
+
+    def topics(self, *, progress: Progress | None = None) -> "Topics":
+        """What the documents are about: see `tolman.topics.topics.Topics`. Found once, then kept up with the space."""
+        from tolman.topics.topics import topics_of
+
+        return topics_of(self, progress=progress)
 
     # ---- changing
 

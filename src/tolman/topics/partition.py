@@ -1,0 +1,145 @@
+"""Dividing the documents: many runs of Leiden, what they agree on, and a second look at single documents.
+
+One run depends on its seed. So the partition that is kept is the one nearest to many runs: it minimises Binder's loss
+(Wade and Ghahramani 2018, arXiv:1505.03339), the number of pairs of documents that are together in one and apart in the
+other.
+
+Legend for shapes:
+    N  documents
+    G  groups of documents, T ties between them
+    R  runs
+    C  cores: groups that all runs left together
+    P  parts
+    D  dimensions
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tolman.models.encoder import Floats
+from tolman.neighbours import Ints
+from tolman.topics.graph import Contraction, DocumentGraph, Weights, indicator, sums
+from tolman.topics.leiden import Leiden
+
+_TOGETHER = 0.5  # runs that have two documents together, over all, from which on they should be
+_LEAST_AGREEMENT = 0.02  # pairs below it are taken for never together: the loss changes by a hair, the work by much
+_RESTARTS = 8  # the loss has many valleys
+_SHRINKAGE = 0.3
+_VOTES = 20
+
+
+def consensus(contraction: Contraction, resolution: float, runs: int, rng: np.random.Generator) -> Ints:
+    """(N,) The partition nearest to `runs` runs of Leiden, from 0 on without gaps."""
+    run = Leiden(len(contraction), contraction.ends_T2)
+    weighed = contraction.weigh(contraction.graph.weights_E)
+    parts_GR = np.column_stack([run.at(resolution, *weighed, int(seed)) for seed in rng.integers(1 << 30, size=runs)])
+    cores, core_G = np.unique(parts_GR, axis=0, return_inverse=True)
+    sizes_C = sums(core_G.ravel(), contraction.sizes.astype(np.float64), len(cores))
+    return _median(cores, sizes_C)[core_G.ravel()][contraction.groups_N]
+
+
+def _median(parts_CR: Ints, sizes_C: Weights) -> Ints:
+    """(C,) The partition with the least Binder loss to the runs. Cores count as many documents as they have."""
+    count, runs = parts_CR.shape
+    together_CC = np.zeros((count, count), np.float32)
+    for parts_C in parts_CR.T:
+        together_CC += parts_C[:, None] == parts_C[None, :]
+    first, second = np.nonzero(np.triu(together_CC > _LEAST_AGREEMENT * runs, 1))
+    if not len(first):
+        return np.arange(count)
+    weights = together_CC[first, second] / runs * sizes_C[first] * sizes_C[second]
+    run = Leiden(count, np.column_stack([first, second]))
+    tries = [run(weights.astype(np.float64), sizes_C, _TOGETHER, seed, sweeps=-1) for seed in range(_RESTARTS)]
+
+    def gain(parts_C: Ints) -> float:
+        inside = parts_C[first] == parts_C[second]
+        return float(weights[inside].sum()) - _TOGETHER * float((np.bincount(parts_C, sizes_C) ** 2).sum()) / 2
+
+    return max(tries, key=gain)
+
+
+def refine(graph: DocumentGraph, parts_N: Ints) -> Ints:
+    """A second look at every document, since groups had been moved as one.
+
+    Each goes where most of its ties are, until nobody moves; then the parts are told apart by linear discriminants,
+    which know where in the whole space a part is, and all go where most of their ties are once more.
+    """
+    voted_N = settle(graph, parts_N)
+    return settle(graph, _renumbered(discriminants(graph.vectors_ND, voted_N)(graph.vectors_ND).argmax(axis=1)))
+
+
+def settle(
+    graph: DocumentGraph, parts_N: Ints, movable_N: NDArray[np.bool_] | None = None, *, renumber: bool = True
+) -> Ints:
+    """Move documents to the part with most of their ties, all at once, until nobody moves or twenty times.
+
+    Args:
+        graph: of documents.
+        parts_N: from 0 on.
+        movable_N: who may; None: all.
+        renumber: so that there are no gaps where a part was left by all.
+    """
+    parts_N, count = parts_N.copy(), int(parts_N.max()) + 1
+    own = np.arange(len(parts_N))
+    for _ in range(_VOTES):
+        votes_NP = graph.votes(parts_N, count)
+        best_N = votes_NP.argmax(axis=1)
+        moves_N = votes_NP[own, best_N] > votes_NP[own, parts_N] * (1 + 1e-9)
+        if movable_N is not None:
+            moves_N &= movable_N
+        if not moves_N.any():
+            break
+        parts_N[moves_N] = best_N[moves_N]
+    return _renumbered(parts_N) if renumber else parts_N
+
+
+def _renumbered(parts_N: Ints) -> Ints:
+    """From 0 on, without the parts that nobody is in any more."""
+    return np.unique(parts_N, return_inverse=True)[1].astype(np.int64)
+
+
+class Discriminants:
+    """Gaussian parts with one covariance: log of how probable each part is for a vector, up to a constant."""
+
+    def __init__(self, weights_DP: Floats, bias_P: Floats) -> None:
+        self.weights_DP, self.bias_P = weights_DP, bias_P
+
+    def __call__(self, vectors_ND: Floats) -> Floats:
+        """(N, P)."""
+        return vectors_ND @ self.weights_DP + self.bias_P
+
+
+def discriminants(vectors_ND: Floats, parts_N: Ints, count: int | None = None) -> Discriminants:
+    """Fisher's linear discriminants, the covariance shrunk by .3 towards a sphere (Ledoit and Wolf 2004)."""
+    count, dim = int(parts_N.max()) + 1 if count is None else count, vectors_ND.shape[1]
+    sizes_P = np.bincount(parts_N, minlength=count)
+    members = indicator(parts_N, count)
+    means_PD = np.asarray(members.T @ vectors_ND) / np.maximum(sizes_P, 1)[:, None]
+    spread_ND = vectors_ND - means_PD[parts_N].astype(np.float32)
+    covariance_DD = (spread_ND.T @ spread_ND) / len(parts_N)
+    sphere = np.trace(covariance_DD) / dim + 1e-9
+    covariance_DD = (1 - _SHRINKAGE) * covariance_DD + _SHRINKAGE * sphere * np.eye(dim)
+    weights_DP = np.linalg.solve(covariance_DD, means_PD.T)
+    bias_P = np.log(np.maximum(sizes_P, 0.5) / len(parts_N)) - 0.5 * (weights_DP.T * means_PD).sum(axis=1)
+    return Discriminants(weights_DP.astype(np.float32), bias_P.astype(np.float32))
+
+
+def agreement(first_G: Ints, second_G: Ints, sizes_G: Ints) -> float:
+    """Adjusted Rand index of two partitions of groups, each group counting as many documents as it has."""
+    table = indicator(first_G, int(first_G.max()) + 1).T @ (
+        indicator(second_G, int(second_G.max()) + 1) * sizes_G[:, None]
+    )
+    cells = np.asarray(table.todense())
+    pairs = [float((n * (n - 1) / 2).sum()) for n in (cells, cells.sum(axis=1), cells.sum(axis=0))]
+    total = sizes_G.sum() * (sizes_G.sum() - 1) / 2
+    chance = pairs[1] * pairs[2] / max(total, 1)
+    most = (pairs[1] + pairs[2]) / 2
+    return 1.0 if most == chance else (pairs[0] - chance) / (most - chance)
+
+
+def mean_agreement(runs: Sequence[Ints], sizes_G: Ints) -> float:
+    """Of all pairs of runs."""
+    pairs = [agreement(runs[i], runs[j], sizes_G) for i in range(len(runs)) for j in range(i)]
+    return float(np.mean(pairs)) if pairs else 1.0
