@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import tree
 from banks import planted, shuffled, static_encoder, transformer_encoder
+from conftest import tree
 
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
@@ -126,7 +126,7 @@ def test_what_has_no_senses_is_told(space: LatentSpace, word: str, told: str) ->
 
 def test_too_few_occurrences_are_told(encoders: dict[str, Encoder], tmp_path: Path) -> None:
     space = LatentSpace.create(tmp_path / "x.space", planted(4, 3), encoders["static"])
-    with pytest.raises(QueryError, match="only 7 times: senses are told apart from 10"):
+    with pytest.raises(QueryError, match="only 7 times: to tell its senses apart takes 10"):
         space.senses("bank")
 
 
@@ -183,11 +183,15 @@ def test_the_sense_meant_comes_first(space: LatentSpace, mode: str, hint: str, k
 
 
 def test_the_others_follow(space: LatentSpace) -> None:
-    plain, found = space.search("bank", len(space), mode="dense"), space.search("bank~2", len(space), mode="dense")
     inside = set(space.senses("bank").documents_of(2))
-    assert {hit.id for hit in found[: len(inside)]} == inside
-    assert [hit.id for hit in found[len(inside) :]] == [hit.id for hit in plain if hit.id not in inside]
-    assert [hit.id for hit in found[: len(inside)]] == [hit.id for hit in plain if hit.id in inside]
+    for query, said in (
+        ("bank~river", "bank river"),
+        ("bank~2", " ".join(["bank", *space.senses("bank").sense(2).words[:3]])),
+    ):
+        plain, found = (space.search(q, len(space), mode="dense") for q in (said, query))
+        assert {hit.id for hit in found[: len(inside)]} == inside
+        assert [hit.id for hit in found[: len(inside)]] == [hit.id for hit in plain if hit.id in inside]
+        assert [hit.id for hit in found[len(inside) :]] == [hit.id for hit in plain if hit.id not in inside]
 
 
 def test_a_filter_holds_for_a_sense_too(space: LatentSpace) -> None:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import tree
 from banks import MONEY, OTHER, RIVER, planted, shuffled, static_encoder
+from conftest import tree
 
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document

@@ -1,4 +1,4 @@
-"""The senses that were found in a space, kept in its `derived/` folder: one file a word (see `tolman.space.derived`)."""
+"""Senses that were found, kept in `derived/` of the space: one file a word (see `tolman.space.derived`)."""
 
 import hashlib
 from dataclasses import asdict

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tolman.corpus.passages import words
-from tolman.models.encoder import Encoder, Floats
+from tolman.models.encoder import Encoder, Floats, unit
 from tolman.senses.occurrences import Place
 
 if TYPE_CHECKING:
@@ -127,9 +127,3 @@ def _centred(vectors_ND: Floats, forms: Sequence[str]) -> Floats:
         if of_form_N.sum() >= _FEWEST_OF_A_FORM:
             centred_ND[of_form_N] = vectors_ND[of_form_N] - vectors_ND[of_form_N].mean(axis=0)
     return centred_ND
-
-
-def unit(vectors_ND: Floats) -> Floats:
-    """Rows scaled to length 1; rows of zeros stay."""
-    norms_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
-    return np.divide(vectors_ND, norms_N1, out=np.zeros_like(vectors_ND), where=norms_N1 > 0)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tolman.confidence import Numbers
 from tolman.counting import counted
 from tolman.errors import QueryError
-from tolman.models.encoder import Floats
 
 if TYPE_CHECKING:
     from tolman.senses.word_senses import WordSenses
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ASKED = re.compile(r"""(?<![^\s("'])([^\W\d_]\w*)~(\w+)(?=[\s)"'.,;:?!]|$)""")
 _FEWEST_TOGETHER = 3  # occurrences with the hint beside them, from which on these tell
 _CLEAR_TOGETHER = 2.0  # standard deviations
+_WORDS_OF_A_NUMBER = 3
 _CLEAR_MARGIN = 0.03  # of cosines
 
 
@@ -49,7 +50,8 @@ class SensedQuery:
     """A query with the senses that it asks for.
 
     Attributes:
-        text: to be searched: as asked, hints that chose a sense left out.
+        text: to be searched: as asked, with a space for the tilde where a hint chose a sense; a number stands for the
+            words that tell its sense.
         chosen: for each `word~hint` in it.
         documents: ids of those in which every word that a sense was chosen for stands in it; None: none was chosen.
     """
@@ -71,15 +73,18 @@ def read_senses(space: "LatentSpace", query: str) -> SensedQuery:
     documents: frozenset[str] | None = None
     text, done = "", 0
     for match in _ASKED.finditer(query):
-        choice, found = _choose(space, match[1].lower(), match[2].lower())
+        word, hint = match.groups()
+        choice, found = _choose(space, word.lower(), hint.lower())
         chosen.append(choice)
         if found is not None:
             documents = found if documents is None else documents & found
-            text, done = text + query[done : match.start()] + match[1], match.end()
+            hint = " ".join(choice.words[:_WORDS_OF_A_NUMBER]) if hint.isdecimal() else hint
+            text, done = f"{text}{query[done : match.start()]}{word} {hint}", match.end()
     return SensedQuery(text + query[done:], tuple(chosen), documents)
 
 
 def _choose(space: "LatentSpace", word: str, hint: str) -> tuple[ChosenSense, frozenset[str] | None]:
+    """The sense, and the ids of the documents that have the word in it; None where there is none to choose."""
     from tolman.senses.finding import find_senses
 
     try:
@@ -119,7 +124,7 @@ def fitting_sense(space: "LatentSpace", senses: "WordSenses", hint: str) -> int:
     )
 
 
-def _beside(space: "LatentSpace", senses: "WordSenses", hint: str) -> Floats:
+def _beside(space: "LatentSpace", senses: "WordSenses", hint: str) -> Numbers:
     """How many occurrences of each sense (S,) have the hint in sight."""
     from tolman.senses.contexts import SIGHT, Window
     from tolman.senses.occurrences import Place, find_places, one_word
@@ -143,7 +148,7 @@ def _beside(space: "LatentSpace", senses: "WordSenses", hint: str) -> Floats:
     return counts_S
 
 
-def _nearness(space: "LatentSpace", senses: "WordSenses", hint: str) -> Floats:
+def _nearness(space: "LatentSpace", senses: "WordSenses", hint: str) -> Numbers:
     """Cosine (S,) of the hint and the middle of each sense's typical contexts."""
     hint_D = space.encoder.encode([hint], "query")[0]
     middles_SD = []

@@ -291,7 +291,7 @@ class LatentSpace:
         return search(self, _texts("queries", queries), k, mode=mode, where=where, snippets=snippets)
 
     def senses(self, word: str, *, exact: bool = False) -> "WordSenses":
-        """The senses of `word`, found from where it stands in the documents: see `tolman.senses.finding.find_senses`."""
+        """The senses of `word`, told apart by where it stands: see `tolman.senses.finding.find_senses`."""
         from tolman.senses.finding import find_senses
 
         return find_senses(self, word, exact=exact)
