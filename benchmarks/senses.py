@@ -87,7 +87,7 @@ def main() -> None:
             measured = [measure(space, base, word, contexts[word]) for word in WORDS]
         rows += [*measured, mean(base, measured)]
     notes = (
-        f"One space of all four words' contexts a base; scratch learned for {options.budget}; MiniLM as it is. 'found': "
+        f"One space of all four words' contexts a base; scratch learned for {options.budget}; MiniLM as it is. found: "
         "share of the marked occurrences that the space found. 'sure': AUROC of an occurrence's confidence as a sign "
         "that it is right. P@10: mean over marked senses with ten contexts or more, dense search."
     )
