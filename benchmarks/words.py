@@ -26,7 +26,8 @@ from tolman.words import Words
 DOCUMENTS, MOST_OF_A_KIND, COMPONENTS = 12_000, 100, 3
 OWN = (
     "king queen man woman", "father mother son daughter", "brother sister uncle aunt", "he she his her",
-    "france french germany german", "italy italian spain spanish", "paris france rome italy", "london england berlin germany",
+    "france french germany german", "italy italian spain spanish", "paris france rome italy",
+    "london england berlin germany",
     "one first three third", "big larger small smaller", "good better bad worse", "go went see saw",
     "book books city cities", "child children man men", "write written take taken", "day night summer winter",
     "doctor medicine lawyer law", "sun solar moon lunar", "army general navy admiral", "north south east west",
