@@ -58,8 +58,17 @@ ORDER = (
     "search",
     "vocabulary",
     "words",
+    "projection.repulsion",
+    "projection.layout",
+    "projection.order",
+    "projection.trust",
+    "projection.placing",
+    "projection.files",
+    "projection.growing",
     "space",
     "topics",
+    "projection",
+    "drawing",
     "evaluation",
     "card",
     "curves",
@@ -82,6 +91,7 @@ ORDER = (
 UPWARD = {
     ("space.space", "search"): "LatentSpace.search() is a convenience over search.py, which reads spaces",
     ("space.space", "topics.topics"): "LatentSpace.topics() likewise",
+    ("space.space", "projection.map"): "LatentSpace.map() is a convenience over projection/map.py, which reads spaces",
 }
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tolman.corpus.reading import read_corpus
     from tolman.cost import Cost, Meter
     from tolman.distillation import distil
+    from tolman.drawing.files import draw_map
+    from tolman.drawing.scene import Label
     from tolman.encoding import encode_documents, encode_file
     from tolman.evaluation import Evaluation, evaluate
     from tolman.language_evaluation import PairEvaluation, TextEvaluation, evaluate_pairs, evaluate_text
@@ -32,11 +34,14 @@ if TYPE_CHECKING:
     from tolman.models import load_encoder
     from tolman.models.encoder import Encoder
     from tolman.prediction import Prediction
+    from tolman.projection.map import Map
     from tolman.recipe_choice import Tuning, tune
     from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
     from tolman.senses.word_senses import WordSenses
     from tolman.space.space import LatentSpace, open_space
+    from tolman.topics.topics import Place, Topics
+    from tolman.topics.tree import Topic
     from tolman.tracking import tracked
     from tolman.words import Words
 
@@ -49,16 +54,22 @@ _HOMES = {
     "Encoder": "models.encoder",
     "Evaluation": "evaluation",
     "Hit": "search",
+    "Label": "drawing.scene",
     "LatentSpace": "space.space",
+    "Map": "projection.map",
     "Meter": "cost",
     "PairEvaluation": "language_evaluation",
+    "Place": "topics.topics",
     "Prediction": "prediction",
     "ReconstructionEvaluation": "reconstruction",
     "SearchResult": "search",
     "TextEvaluation": "language_evaluation",
+    "Topic": "topics.tree",
+    "Topics": "topics.topics",
     "WordSenses": "senses.word_senses",
     "Words": "words",
     "distil": "distillation",
+    "draw_map": "drawing.files",
     "Tuning": "recipe_choice",
     "encode_documents": "encoding",
     "encode_file": "encoding",
@@ -84,11 +95,14 @@ __all__ = [
     "Encoder",
     "Evaluation",
     "Hit",
+    "Label",
     "LatentSpace",
+    "Map",
     "Meter",
     "MissingExtra",
     "ModelError",
     "PairEvaluation",
+    "Place",
     "Prediction",
     "Progress",
     "QueryError",
@@ -101,11 +115,14 @@ __all__ = [
     "StorageError",
     "TextEvaluation",
     "TolmanError",
+    "Topic",
+    "Topics",
     "Tuning",
     "WordSenses",
     "Words",
     "__version__",
     "distil",
+    "draw_map",
     "encode_documents",
     "encode_file",
     "evaluate",

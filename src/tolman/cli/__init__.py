@@ -16,6 +16,7 @@ from tolman.cli.exits import Verbs, debugging, leave, quieten_libraries, report_
 from tolman.cli.grow import add, remove
 from tolman.cli.info import info
 from tolman.cli.learn import learn
+from tolman.cli.map import map_
 from tolman.cli.models import models
 from tolman.cli.search import search
 from tolman.cli.senses import senses
@@ -41,7 +42,10 @@ def app() -> None:
     """
 
 
-for verb in (learn, tune, distil, add, remove, search, topics, senses, words, encode, evaluate, info, models):
+for verb in (
+    *(learn, tune, distil, add, remove, search, topics, map_, senses, words),
+    *(encode, evaluate, info, models),
+):
     app.add_command(verb)
 
 

@@ -236,7 +236,11 @@ class Topics:
         return self._change(lambda record: _with_topic(record, topic, name=called, named_by="person"))
 
     def pin(self, topic: int, pinned: bool = True) -> "Topics":
-        """Keep the documents of a shown topic together and in it when topics are found anew, or no longer."""
+        """Keep the documents of a shown topic together and in it when topics are found anew, or no longer.
+
+        Raises:
+            QueryError: no such topic, or it isn't shown.
+        """
         if self[topic].depth != "shown":
             raise QueryError(f"topic {topic} is {self[topic].depth}: only shown topics can be pinned")
         return self._change(lambda record: _with_topic(record, topic, pinned=pinned))
