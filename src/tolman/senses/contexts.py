@@ -2,7 +2,8 @@
 
 A transformer gives both: the mean state of the word's own tokens, and that of all tokens in sight. A static encoder
 knows no word in context; there the first is the vector of the few words beside it, the nearer the more often counted,
-and the second that of many. A blend has those of its parts side by side.
+and the second that of many. A blend has those of its transformers, side by side; beside one a static encoder was
+measured to do harm, so it is asked only where there is no other.
 
 The two vectors are centred and scaled to unit length each, then count the same. The word's own state is centred form by
 form (`serve`, `served`): inflection is grammar and no sense, and without this it is what the largest clusters are.
@@ -88,8 +89,10 @@ def contexts_of(encoder: Encoder, places: Sequence[Place]) -> Contexts:
 def _contexts(encoder: Encoder, windows: Sequence[Window]) -> Contexts:
     if encoder.family == "blended":
         blend: BlendedEncoder = encoder  # type: ignore[assignment]
-        scales = [math.sqrt(weight) for weight in blend.weights]
-        parts = [_contexts(part, windows) for part in blend.parts]
+        weighed = list(zip(blend.parts, blend.weights, strict=True))
+        knowing = [(part, weight) for part, weight in weighed if part.family != "static" and weight > 0] or weighed
+        scales = [math.sqrt(weight) for _, weight in knowing]
+        parts = [_contexts(part, windows) for part, _ in knowing]
         return Contexts(
             _side_by_side([part.own_ND for part in parts], scales),
             _side_by_side([part.around_ND for part in parts], scales),
