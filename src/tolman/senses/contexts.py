@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tolman.models.transformer import TransformerEncoder
 
 SIGHT = 40  # words on either side
-_CHARACTERS = 400  # on either side: no more is cut into words
 _NEAR = (1, 2, 3, 5, 8, 12)  # words on either side of what is beside a word, for static encoders
 _TOGETHER = 512  # windows whose states are held at a time
 _FEWEST_OF_A_FORM = 20  # occurrences that have a mean of their own
@@ -67,12 +66,12 @@ class Window:
     @classmethod
     def of(cls, place: Place, sight: int = SIGHT) -> "Window":
         """At most `sight` words on either side."""
-        left = max(0, place.start - _CHARACTERS)
-        before = words(place.content[left : place.start])[-sight:]
-        after = words(place.content[place.end : place.end + _CHARACTERS])[:sight]
-        first = left + before[0][0] if before else place.start
-        last = place.end + after[-1][1] if after else place.end
-        return cls(place.content[first:last], place.start - first, place.end - first)
+        end = place.at + place.end - place.start
+        before = words(place.piece[: place.at])[-sight:]
+        after = words(place.piece[end:])[:sight]
+        first = before[0][0] if before else place.at
+        last = end + after[-1][1] if after else end
+        return cls(place.piece[first:last], place.at - first, end - first)
 
     def without_word(self, sight: int) -> str:
         """At most `sight` words on either side, the word itself left out."""

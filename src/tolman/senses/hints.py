@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tolman.space.space import LatentSpace
 
 _ASKED = re.compile(r"""(?<![^\s("'])([^\W\d_]\w*)~(\w+)(?=[\s)"'.,;:?!]|$)""")
+_BESIDE = 200  # characters
 _FEWEST_TOGETHER = 3  # occurrences with the hint beside them, from which on these tell
 _CLEAR_TOGETHER = 2.0  # standard deviations
 _WORDS_OF_A_NUMBER = 3
@@ -125,26 +126,20 @@ def fitting_sense(space: "LatentSpace", senses: "WordSenses", hint: str) -> int:
 
 
 def _beside(space: "LatentSpace", senses: "WordSenses", hint: str) -> Numbers:
-    """How many occurrences of each sense (S,) have the hint in sight."""
-    from tolman.senses.contexts import SIGHT, Window
-    from tolman.senses.occurrences import Place, find_places, one_word
+    """How many occurrences of each sense (S,) have the hint beside them."""
+    from tolman.senses.occurrences import find_places, one_word
 
     try:
         found = find_places(space, one_word(hint))
     except QueryError:
         return np.zeros(len(senses))
-    held = {place.document: place.content for place in found.places}
-    hinted: dict[str, list[tuple[int, int]]] = {}
+    hinted: dict[str, list[int]] = {}
     for place in found.places:
-        hinted.setdefault(place.document, []).append((place.start, place.end))
+        hinted.setdefault(place.document, []).append(place.start)
     counts_S = np.zeros(len(senses))
     for occurrence in senses.occurrences:
-        if occurrence.id in held:
-            place = Place(occurrence.id, held[occurrence.id], occurrence.start, occurrence.end)
-            window = Window.of(place, SIGHT)
-            first = occurrence.start - window.start
-            last = first + len(window.text)
-            counts_S[occurrence.sense - 1] += any(a >= first and b <= last for a, b in hinted[occurrence.id])
+        starts = hinted.get(occurrence.id, ())
+        counts_S[occurrence.sense - 1] += any(abs(start - occurrence.start) <= _BESIDE for start in starts)
     return counts_S
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_OCCURRENCES = 10_000
 """Of one word; of a more frequent one, those in documents drawn by the hash of their ids."""
+AROUND = 400
+"""Characters of the text on either side that are kept of a place."""
 _SHARED_LETTERS = 3  # that two forms of a word begin with
 _FORM_SAMPLE = 200  # documents in which forms are looked for
 _MOST_FORMS_TRIED = 60
@@ -38,19 +40,28 @@ class Place:
 
     Attributes:
         document: its id.
-        content: of the document: the title, a newline, the text; the text alone where there is no title.
-        start, end: in characters of the content.
+        start, end: in characters of the document's content: the title, a newline, the text; the text alone without a
+            title.
+        piece: of the content, around the word; the whole of a long document would be held as long as the place is.
+        at: where the word begins in it.
     """
 
     document: str
-    content: str
     start: int
     end: int
+    piece: str
+    at: int
+
+    @classmethod
+    def of(cls, document: str, content: str, start: int, end: int) -> "Place":
+        """The word at `start` to `end` of `content`."""
+        first = max(0, start - AROUND)
+        return cls(document, start, end, content[first : end + AROUND], start - first)
 
     @property
     def form(self) -> str:
         """The word as it stands there, in lower case."""
-        return self.content[self.start : self.end].lower()
+        return self.piece[self.at : self.at + self.end - self.start].lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,7 @@ def find_places(space: "LatentSpace", word: str, *, exact: bool = False, limit: 
         if len(places) >= limit:
             break
         for document, content in _read(space, drawn[block : block + _READ_TOGETHER]):
-            found = [Place(document, content, *match.span()) for match in pattern.finditer(content)]
+            found = [Place.of(document, content, *match.span()) for match in pattern.finditer(content)]
             with_it, seen = with_it + bool(found), seen + 1
             places += found if len(places) < limit else []
     places.sort(key=lambda place: (place.document, place.start))
@@ -125,7 +136,7 @@ def draw_places(space: "LatentSpace", most: int) -> list[Place]:
     for document, content in _read(space, drawn):
         spans = words(content)
         if spans:
-            places.append(Place(document, content, *spans[len(spans) // 2]))
+            places.append(Place.of(document, content, *spans[len(spans) // 2]))
     return places
 
 
