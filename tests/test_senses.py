@@ -1,14 +1,16 @@
+import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from banks import planted, shuffled, static_encoder, transformer_encoder
+from banks import RIVER, planted, shuffled, static_encoder, transformer_encoder
 from conftest import tree
 
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
-from tolman.errors import QueryError
+from tolman.errors import MissingExtra, QueryError
 from tolman.models.blended import BlendedEncoder
 from tolman.models.encoder import Encoder
 from tolman.senses.word_senses import WordSenses
@@ -86,6 +88,39 @@ def test_forms_that_full_text_takes_as_one_word_are_one(encoders: dict[str, Enco
     assert len(space.senses("banks").occurrences) == len(space.senses("bank").occurrences) == 140
     assert len(space.senses("bank", exact=True).occurrences) == 70
     assert purity(space.senses("bank")) >= 0.95
+
+
+def test_comparatives_belong_to_an_english_adjective_that_has_both(
+    encoders: dict[str, Encoder], tmp_path: Path
+) -> None:
+    said = ["a hard {} task", "an even harder {} task", "the hardest {} task", "we serve {} food", "the server is {}"]
+    documents = [Document(f"d{i}{j}", text.format(word)) for j, text in enumerate(said) for i, word in enumerate(RIVER)]
+    space = LatentSpace.create(tmp_path / "x.space", Corpus.from_documents(documents), encoders["static"])
+    space.store.index_fulltext("English")
+    space.describe(replace(space.description, corpus=replace(space.description.corpus, language="English")))
+    assert set(space.senses("hard").forms) == {"hard", "harder", "hardest"}
+    assert len(space.senses("hard").occurrences) == 30
+    assert space.senses("serve").forms == ("serve",)
+
+
+def test_a_place_far_inside_a_long_document_is_found(encoders: dict[str, Encoder], tmp_path: Path) -> None:
+    long = [Document(d.id, "the old town " * 200 + d.text, title="On towns") for d in planted(40, 40, 0)]
+    space = LatentSpace.create(tmp_path / "x.space", Corpus.from_documents(long), encoders["static"])
+    senses = space.senses("bank")
+    contents = {document.id: document.content for document in space.take([o.id for o in senses.occurrences])}
+    assert {contents[o.id][o.start : o.end] for o in senses.occurrences} == {"bank"}
+    assert all(e.text[e.start : e.end] == "bank" for sense in senses.senses for e in sense.examples)
+    assert len(senses.senses) == 2
+    assert purity(senses) >= 0.95
+
+
+def test_without_igraph_the_install_line_is_told(
+    encoders: dict[str, Encoder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = LatentSpace.create(tmp_path / "x.space", planted(20, 20), encoders["static"])
+    monkeypatch.setitem(sys.modules, "igraph", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'tolman\[topics\]'"):
+        space.senses("bank")
 
 
 def test_what_full_text_passes_over_is_found_by_reading(encoders: dict[str, Encoder], tmp_path: Path) -> None:
