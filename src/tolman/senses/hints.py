@@ -51,8 +51,8 @@ class SensedQuery:
     """A query with the senses that it asks for.
 
     Attributes:
-        text: to be searched: as asked, with a space for the tilde where a hint chose a sense; a number stands for the
-            words that tell its sense.
+        text: to be searched: as asked, with a space for the tilde after a word that has senses; a number that chose
+            one stands for the words that tell it.
         chosen: for each `word~hint` in it.
         documents: ids of those in which every word that a sense was chosen for stands in it; None: none was chosen.
     """
@@ -75,26 +75,29 @@ def read_senses(space: "LatentSpace", query: str) -> SensedQuery:
     text, done = "", 0
     for match in _ASKED.finditer(query):
         word, hint = match.groups()
-        choice, found = _choose(space, word.lower(), hint.lower())
+        senses, choice = _choose(space, word.lower(), hint.lower())
         chosen.append(choice)
-        if found is not None:
+        if choice.number is not None and senses is not None:
+            found = frozenset(senses.documents_of(choice.number))
             documents = found if documents is None else documents & found
             hint = " ".join(choice.words[:_WORDS_OF_A_NUMBER]) if hint.isdecimal() else hint
+        if senses is not None:
             text, done = f"{text}{query[done : match.start()]}{word} {hint}", match.end()
     return SensedQuery(text + query[done:], tuple(chosen), documents)
 
 
-def _choose(space: "LatentSpace", word: str, hint: str) -> tuple[ChosenSense, frozenset[str] | None]:
-    """The sense, and the ids of the documents that have the word in it; None where there is none to choose."""
+def _choose(space: "LatentSpace", word: str, hint: str) -> "tuple[WordSenses | None, ChosenSense]":
+    """The senses of the word, None where it can't have any, and which of them the hint chooses."""
     from tolman.senses.finding import find_senses
 
+    senses = None
     try:
         senses = find_senses(space, word)
         number = int(hint) if hint.isdecimal() else fitting_sense(space, senses, hint)
         sense = senses.sense(number)
     except QueryError as error:
-        return ChosenSense(word, hint, None, note=str(error)), None
-    return ChosenSense(word, hint, number, sense.words), frozenset(senses.documents_of(number))
+        return senses, ChosenSense(word, hint, None, note=str(error))
+    return senses, ChosenSense(word, hint, number, sense.words)
 
 
 def fitting_sense(space: "LatentSpace", senses: "WordSenses", hint: str) -> int:
