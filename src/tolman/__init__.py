@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     from tolman.recipe_choice import Tuning, tune
     from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
+    from tolman.senses.word_senses import WordSenses
     from tolman.space.space import LatentSpace, open_space
     from tolman.topics.topics import Place, Topics
     from tolman.topics.tree import Topic
     from tolman.tracking import tracked
+    from tolman.words import Words
 
 __version__ = "0.1.0"
 
@@ -64,6 +66,8 @@ _HOMES = {
     "TextEvaluation": "language_evaluation",
     "Topic": "topics.tree",
     "Topics": "topics.topics",
+    "WordSenses": "senses.word_senses",
+    "Words": "words",
     "distil": "distillation",
     "draw_map": "drawing.files",
     "Tuning": "recipe_choice",
@@ -114,6 +118,8 @@ __all__ = [
     "Topic",
     "Topics",
     "Tuning",
+    "WordSenses",
+    "Words",
     "__version__",
     "distil",
     "draw_map",

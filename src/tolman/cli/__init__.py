@@ -19,8 +19,10 @@ from tolman.cli.learn import learn
 from tolman.cli.map import map_
 from tolman.cli.models import models
 from tolman.cli.search import search
+from tolman.cli.senses import senses
 from tolman.cli.topics import topics
 from tolman.cli.tune import tune
+from tolman.cli.words import words
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -40,7 +42,10 @@ def app() -> None:
     """
 
 
-for verb in (learn, tune, distil, add, remove, search, topics, map_, encode, evaluate, info, models):
+for verb in (
+    *(learn, tune, distil, add, remove, search, topics, map_, senses, words),
+    *(encode, evaluate, info, models),
+):
     app.add_command(verb)
 
 
