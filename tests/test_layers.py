@@ -32,6 +32,7 @@ ORDER = (
     "encoding",
     "digests",
     "neighbours",
+    "leiden",
     "effort",
     "training",
     "judge",

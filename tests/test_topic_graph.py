@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from planted import planted
 
+from tolman.leiden import modularity
 from tolman.topics.graph import build_graph, canonical_order, centred, closeness, contract, first_neighbour_groups
-from tolman.topics.levels import modularity
 
 
 def test_ties_are_the_fuzzy_union_of_what_both_ends_think():
@@ -49,8 +49,8 @@ def test_a_partition_of_groups_has_the_modularity_it_has_among_documents():
     groups = contract(graph, first_neighbour_groups(graph))
     alone = contract(graph, np.arange(120))
     parts_of_groups = np.arange(len(groups)) % 3
-    of_groups = modularity(groups, *groups.weigh(graph.weights_E), parts_of_groups)
-    of_documents = modularity(alone, *alone.weigh(graph.weights_E), parts_of_groups[groups.groups_N])
+    of_groups = modularity(groups.ends_T2, *groups.weigh(graph.weights_E), parts_of_groups)
+    of_documents = modularity(alone.ends_T2, *alone.weigh(graph.weights_E), parts_of_groups[groups.groups_N])
     assert of_groups == pytest.approx(of_documents)
 
 

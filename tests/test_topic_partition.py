@@ -1,5 +1,6 @@
 import random
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -7,18 +8,19 @@ from planted import planted
 from sklearn.metrics import adjusted_rand_score
 
 from tolman.errors import MissingExtra
+from tolman.leiden import Leiden
+from tolman.metrics import adjusted_rand_index
 from tolman.topics.graph import build_graph, contract, first_neighbour_groups
-from tolman.topics.leiden import Leiden
 from tolman.topics.levels import best_level, weigh_levels
-from tolman.topics.partition import agreement, consensus, discriminants, refine, settle
+from tolman.topics.partition import consensus, discriminants, refine, settle
 
 
-def test_agreement_is_the_adjusted_rand_index_with_groups_counted_by_their_documents():
+def test_the_adjusted_rand_index_counts_groups_by_their_documents():
     rng = np.random.default_rng(0)
     first, second, sizes = rng.integers(4, size=30), rng.integers(5, size=30), rng.integers(1, 9, size=30)
     expected = adjusted_rand_score(np.repeat(first, sizes), np.repeat(second, sizes))
-    assert agreement(first, second, sizes) == pytest.approx(expected)
-    assert agreement(first, first, sizes) == 1
+    assert adjusted_rand_index(first, second, sizes) == pytest.approx(expected)
+    assert adjusted_rand_index(first, first, sizes) == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -57,6 +59,29 @@ def test_leiden_leaves_the_generator_of_python_as_it_was():
     random.seed(3)
     Leiden(4, np.array([[0, 1], [2, 3]])).at(1.0, np.ones(2), np.ones(4), seed=0)
     assert random.random() == expected
+
+
+def test_leiden_finds_the_same_while_another_thread_draws_from_pythons_generator():
+    rng = np.random.default_rng(0)
+    ends = np.argwhere(np.triu(rng.random((300, 300)) < 0.1, 1))
+    weights, run, done = rng.random(len(ends)), Leiden(300, ends), threading.Event()
+    strengths = np.bincount(ends.ravel(), np.repeat(weights, 2))
+
+    def draw() -> None:
+        while not done.is_set():
+            random.random()
+
+    alone = [run.at(1.0, weights, strengths, seed) for seed in range(20)]
+    other, switching = threading.Thread(target=draw), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    other.start()
+    try:
+        beside = [run.at(1.0, weights, strengths, seed) for seed in range(20)]
+    finally:
+        done.set()
+        other.join()
+        sys.setswitchinterval(switching)
+    np.testing.assert_array_equal(alone, beside)
 
 
 def test_without_igraph_the_line_that_installs_it_is_told(monkeypatch):

@@ -84,6 +84,24 @@ def auroc(scores_N: ArrayLike, positives_N: ArrayLike) -> float:
     return float(above / (positives * negatives))
 
 
+def adjusted_rand_index(first_N: ArrayLike, second_N: ArrayLike, sizes_N: ArrayLike | None = None) -> float:
+    """How far two partitions agree (Hubert and Arabie 1985): 1 entirely, 0 as if by chance.
+
+    Args:
+        first_N: a part of each, from 0 on.
+        second_N: likewise.
+        sizes_N: how many each stands for; None: one.
+    """
+    one_N, other_N = np.asarray(first_N, np.int64), np.asarray(second_N, np.int64)
+    size_N = np.ones(len(one_N)) if sizes_N is None else np.asarray(sizes_N, np.float64)
+    width = int(other_N.max()) + 1
+    cells = np.bincount(one_N * width + other_N, size_N, (int(one_N.max()) + 1) * width).reshape(-1, width)
+    pairs, rows, columns = (float((n * (n - 1) / 2).sum()) for n in (cells, cells.sum(axis=1), cells.sum(axis=0)))
+    chance = rows * columns / max(size_N.sum() * (size_N.sum() - 1) / 2, 1)
+    most = (rows + columns) / 2
+    return 1.0 if most == chance else float((pairs - chance) / (most - chance))
+
+
 def bootstrap_interval(
     values_N: ArrayLike, level: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> tuple[float, float]:

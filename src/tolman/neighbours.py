@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tolman.models.encoder import Floats
 
 Ints = NDArray[np.int64]
+Weights = NDArray[np.float64]
 
 _EXACT_UP_TO = 50_000  # beyond, comparing all with all takes minutes
 _CELLS_PROBED = 24

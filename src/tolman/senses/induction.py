@@ -8,19 +8,18 @@ that the others agree with most is taken. Nearly every graph of neighbours is a 
 whole, a cloud without clusters too; where little is gained on average, the word has one sense. One rule for every word.
 
 Legend for shapes:
-    N  occurrences     F  those of one draw     D  dimensions     K  neighbours     S  senses
+    N  occurrences     F  those of one draw     T  ties between them     D  dimensions     K  neighbours     S  senses
 """
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from tolman.errors import MissingExtra
+from tolman.leiden import Leiden, modularity
+from tolman.metrics import adjusted_rand_index
 from tolman.models.encoder import Floats
-from tolman.neighbours import Ints, Neighbours, nearest_among, nearest_neighbours
+from tolman.neighbours import Ints, Neighbours, Weights, nearest_among, nearest_neighbours
 
 RESOLUTIONS = (0.24, 0.27, 0.3)
 """Of modularity, where 1 is the usual: senses are few and broad."""
@@ -84,14 +83,6 @@ def partition(vectors_ND: Floats) -> Partition:
     return _by_votes(votes_NS)
 
 
-def _igraph() -> Any:
-    try:
-        import igraph
-    except ImportError as error:
-        raise MissingExtra("telling senses apart", extra="topics") from error
-    return igraph
-
-
 def _neighbours_of(occurrences: int) -> int:
     """Fewer where occurrences are few: a sense must have room for its own."""
     return max(_FEWEST_NEIGHBOURS, min(NEIGHBOURS, occurrences // 12))
@@ -99,30 +90,28 @@ def _neighbours_of(occurrences: int) -> int:
 
 def _cuts(vectors_ND: Floats, drawn_F: Ints, near: Neighbours) -> list[_Cut]:
     """A draw cut at every resolution."""
-    graph, weights = _graph(nearest_neighbours(vectors_ND[drawn_F], _neighbours_of(len(drawn_F))))
-    before = random.getstate()  # igraph draws from Python's generator; whoever else does shall not notice
-    cuts = []
+    ends_T2, weights_T = _ties(nearest_neighbours(vectors_ND[drawn_F], _neighbours_of(len(drawn_F))))
+    strengths_F = np.bincount(ends_T2.ravel(), np.repeat(weights_T, 2), len(drawn_F)).astype(np.float64)
+    run, cuts = Leiden(len(drawn_F), ends_T2), []
     for resolution in RESOLUTIONS:
         best, part_F = -np.inf, np.zeros(len(drawn_F), np.int64)
         for start in range(_STARTS):
-            random.seed(start)
-            found = graph.community_leiden("modularity", weights=weights, resolution=resolution, n_iterations=-1)
-            quality = graph.modularity(found.membership, weights=weights, resolution=resolution)
+            found_F = run.at(resolution, weights_T, strengths_F, start, sweeps=-1)
+            quality = modularity(ends_T2, weights_T, strengths_F, found_F, resolution)
             if quality > best + 1e-9:  # else the first of equals, whatever the last digits
-                best, part_F = quality, np.array(found.membership, np.int64)
+                best, part_F = quality, found_F
         sense_N = np.full(len(vectors_ND), -1, np.int64)
         sense_N[drawn_F] = part_F
         cuts.append(_Cut(best - (1 - resolution), _votes(near, sense_N).argmax(axis=1)))
-    random.setstate(before)
     return cuts
 
 
-def _graph(near: Neighbours) -> tuple[Any, list[float]]:
-    """Everyone joined to its neighbours, by their cosine."""
+def _ties(near: Neighbours) -> tuple[Ints, Weights]:
+    """Everyone tied to its neighbours, by their cosine: the two ends of each tie, and its weight."""
     one = np.repeat(np.arange(len(near)), near.positions_NK.shape[1])
     other, weight = near.positions_NK.ravel(), np.maximum(near.cosines_NK.ravel(), 1e-3)
-    ends, first = np.unique(np.sort(np.stack([one, other], axis=1), axis=1), axis=0, return_index=True)
-    return _igraph().Graph(n=len(near), edges=ends.tolist()), weight[first].tolist()
+    ends_T2, first = np.unique(np.sort(np.stack([one, other], axis=1), axis=1), axis=0, return_index=True)
+    return ends_T2, weight[first].astype(np.float64)
 
 
 def _nearest_drawn(vectors_ND: Floats, drawn_F: Ints) -> Neighbours:
@@ -144,18 +133,8 @@ def _votes(near: Neighbours, sense_N: Ints) -> Floats:
 
 def _most_agreed(cuts: Sequence[Ints]) -> Ints:
     """The one that agrees most with all the others, by the adjusted Rand index."""
-    agreement = np.array([[_rand(one, other) for other in cuts] for one in cuts])
+    agreement = np.array([[adjusted_rand_index(one, other) for other in cuts] for one in cuts])
     return cuts[int(agreement.mean(axis=1).round(6).argmax())]
-
-
-def _rand(one_N: Ints, other_N: Ints) -> float:
-    """Adjusted Rand index (Hubert and Arabie 1985) of two partitions."""
-    counts = np.zeros((int(one_N.max()) + 1, int(other_N.max()) + 1))
-    np.add.at(counts, (one_N, other_N), 1)
-    pairs, rows, columns = (float((c * (c - 1)).sum()) for c in (counts, counts.sum(axis=1), counts.sum(axis=0)))
-    chance = rows * columns / max(len(one_N) * (len(one_N) - 1), 1)
-    most = (rows + columns) / 2
-    return 1.0 if most == chance else (pairs - chance) / (most - chance)
 
 
 def _large_first(sense_N: Ints) -> Ints:

@@ -19,15 +19,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tolman.models.encoder import Floats
-from tolman.neighbours import Ints, Neighbours, nearest_neighbours
+from tolman.neighbours import Ints, Neighbours, Weights, nearest_neighbours
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-Weights = NDArray[np.float64]
 
 NEIGHBOURS = 25
 _BISECTIONS = 30

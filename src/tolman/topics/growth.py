@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tolman.neighbours import Ints
+from tolman.leiden import Leiden
+from tolman.neighbours import Ints, Weights
 from tolman.topics.division import NOWHERE, fold
-from tolman.topics.graph import DocumentGraph, Weights, contract, first_neighbour_groups, sums
-from tolman.topics.leiden import Leiden
+from tolman.topics.graph import DocumentGraph, contract, first_neighbour_groups, sums
 from tolman.topics.levels import Level
 from tolman.topics.partition import refine, settle
 from tolman.topics.tree import Tree, numbered

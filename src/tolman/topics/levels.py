@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tolman.neighbours import Ints
-from tolman.topics.graph import Contraction, Weights
-from tolman.topics.leiden import Leiden
+from tolman.leiden import Leiden, modularity
+from tolman.neighbours import Ints, Weights
+from tolman.topics.graph import Contraction
 from tolman.topics.partition import mean_agreement
 
 RESOLUTIONS = tuple(2 ** (step / 2) for step in range(-5, 7))
@@ -76,21 +76,13 @@ def _level(contraction: Contraction, plain: tuple[Weights, Weights], resolution:
         float(np.mean([found.max() + 1 for found in parts])),
         float(np.mean([_effective(found, contraction.sizes) for found in parts])),
         mean_agreement(parts, contraction.sizes),
-        float(np.mean([modularity(contraction, *plain, found) for found in parts])),
+        float(np.mean([modularity(contraction.ends_T2, *plain, found) for found in parts])),
     )
 
 
 def best_level(levels: list[Level]) -> Level:
     """The one worth most; of equals the coarser."""
     return max(levels, key=lambda level: level.worth)
-
-
-def modularity(contraction: Contraction, weights_T: Weights, strengths_G: Weights, parts_G: Ints) -> float:
-    """Share of the ties inside parts, less what it would be if ties were drawn by the strengths of their ends."""
-    across_T = parts_G[contraction.ends_T2[:, 0]] != parts_G[contraction.ends_T2[:, 1]]
-    total = max(float(strengths_G.sum()), 1e-12)
-    by_chance = float((np.bincount(parts_G, strengths_G) ** 2).sum()) / total**2
-    return 1 - 2 * float(weights_T[across_T].sum()) / total - by_chance
 
 
 def _effective(parts_G: Ints, sizes_G: Ints) -> float:

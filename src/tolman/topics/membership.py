@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tolman.models.encoder import Floats
-from tolman.neighbours import Ints, Neighbours, nearest_among
+from tolman.neighbours import Ints, Neighbours, Weights, nearest_among
 from tolman.topics.division import NOWHERE
-from tolman.topics.graph import DocumentGraph, Weights, centred, closeness, sums
+from tolman.topics.graph import DocumentGraph, centred, closeness, sums
 from tolman.topics.partition import discriminants
 
 _FOLDS = 4

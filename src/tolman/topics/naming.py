@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tolman.models.encoder import Floats
-from tolman.neighbours import Ints
+from tolman.neighbours import Ints, Weights
 from tolman.topics.function_words import FUNCTION_WORDS
-from tolman.topics.graph import Weights, indicator, sums
+from tolman.topics.graph import indicator, sums
 
 WORDS = 10
 _NAMED_BY = 3

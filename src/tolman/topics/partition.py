@@ -18,10 +18,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tolman.leiden import Leiden
+from tolman.metrics import adjusted_rand_index
 from tolman.models.encoder import Floats
-from tolman.neighbours import Ints
-from tolman.topics.graph import Contraction, DocumentGraph, Weights, indicator, sums
-from tolman.topics.leiden import Leiden
+from tolman.neighbours import Ints, Weights
+from tolman.topics.graph import Contraction, DocumentGraph, indicator, sums
 
 _TOGETHER = 0.5  # runs that have two documents together, over all, from which on they should be
 _LEAST_AGREEMENT = 0.02  # pairs below it are taken for never together: the loss changes by a hair, the work by much
@@ -126,20 +127,7 @@ def discriminants(vectors_ND: Floats, parts_N: Ints, count: int | None = None) -
     return Discriminants(weights_DP.astype(np.float32), bias_P.astype(np.float32))
 
 
-def agreement(first_G: Ints, second_G: Ints, sizes_G: Ints) -> float:
-    """Adjusted Rand index of two partitions of groups, each group counting as many documents as it has."""
-    table = indicator(first_G, int(first_G.max()) + 1).T @ (
-        indicator(second_G, int(second_G.max()) + 1) * sizes_G[:, None]
-    )
-    cells = np.asarray(table.todense())
-    pairs = [float((n * (n - 1) / 2).sum()) for n in (cells, cells.sum(axis=1), cells.sum(axis=0))]
-    total = sizes_G.sum() * (sizes_G.sum() - 1) / 2
-    chance = pairs[1] * pairs[2] / max(total, 1)
-    most = (pairs[1] + pairs[2]) / 2
-    return 1.0 if most == chance else (pairs[0] - chance) / (most - chance)
-
-
 def mean_agreement(runs: Sequence[Ints], sizes_G: Ints) -> float:
-    """Of all pairs of runs."""
-    pairs = [agreement(runs[i], runs[j], sizes_G) for i in range(len(runs)) for j in range(i)]
+    """Adjusted Rand index of all pairs of runs, in the mean; each group counts as many documents as it has."""
+    pairs = [adjusted_rand_index(runs[i], runs[j], sizes_G) for i in range(len(runs)) for j in range(i)]
     return float(np.mean(pairs)) if pairs else 1.0

@@ -21,11 +21,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tolman.errors import SpaceError, SpaceMismatch
-from tolman.neighbours import Ints
+from tolman.neighbours import Ints, Weights
 from tolman.space.description import now
 from tolman.storage import storing, write_whole
 from tolman.topics.division import NOWHERE
-from tolman.topics.graph import Weights
 from tolman.topics.levels import Level
 from tolman.topics.membership import Placing
 from tolman.topics.tree import Topic, Tree
