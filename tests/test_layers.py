@@ -54,8 +54,17 @@ ORDER = (
     "causal_tuning",
     "snippets",
     "search",
+    "projection.repulsion",
+    "projection.layout",
+    "projection.order",
+    "projection.trust",
+    "projection.placing",
+    "projection.files",
+    "projection.growing",
     "space",
     "topics",
+    "projection",
+    "drawing",
     "evaluation",
     "card",
     "curves",
@@ -78,6 +87,7 @@ ORDER = (
 UPWARD = {
     ("space.space", "search"): "LatentSpace.search() is a convenience over search.py, which reads spaces",
     ("space.space", "topics.topics"): "LatentSpace.topics() likewise",
+    ("space.space", "projection.map"): "LatentSpace.map() is a convenience over projection/map.py, which reads spaces",
 }
 
 

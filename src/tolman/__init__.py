@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tolman.corpus.reading import read_corpus
     from tolman.cost import Cost, Meter
     from tolman.distillation import distil
+    from tolman.drawing.files import draw_map
+    from tolman.drawing.scene import Label
     from tolman.encoding import encode_documents, encode_file
     from tolman.evaluation import Evaluation, evaluate
     from tolman.language_evaluation import PairEvaluation, TextEvaluation, evaluate_pairs, evaluate_text
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from tolman.models import load_encoder
     from tolman.models.encoder import Encoder
     from tolman.prediction import Prediction
+    from tolman.projection.map import Map
     from tolman.recipe_choice import Tuning, tune
     from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
@@ -47,7 +50,9 @@ _HOMES = {
     "Encoder": "models.encoder",
     "Evaluation": "evaluation",
     "Hit": "search",
+    "Label": "drawing.scene",
     "LatentSpace": "space.space",
+    "Map": "projection.map",
     "Meter": "cost",
     "PairEvaluation": "language_evaluation",
     "Prediction": "prediction",
@@ -55,6 +60,7 @@ _HOMES = {
     "SearchResult": "search",
     "TextEvaluation": "language_evaluation",
     "distil": "distillation",
+    "draw_map": "drawing.files",
     "Tuning": "recipe_choice",
     "encode_documents": "encoding",
     "encode_file": "encoding",
@@ -80,7 +86,9 @@ __all__ = [
     "Encoder",
     "Evaluation",
     "Hit",
+    "Label",
     "LatentSpace",
+    "Map",
     "Meter",
     "MissingExtra",
     "ModelError",
@@ -100,6 +108,7 @@ __all__ = [
     "Tuning",
     "__version__",
     "distil",
+    "draw_map",
     "encode_documents",
     "encode_file",
     "evaluate",

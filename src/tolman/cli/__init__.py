@@ -16,6 +16,7 @@ from tolman.cli.exits import Verbs, debugging, leave, quieten_libraries, report_
 from tolman.cli.grow import add, remove
 from tolman.cli.info import info
 from tolman.cli.learn import learn
+from tolman.cli.map import map_
 from tolman.cli.models import models
 from tolman.cli.search import search
 from tolman.cli.topics import topics
@@ -39,7 +40,7 @@ def app() -> None:
     """
 
 
-for verb in (learn, tune, distil, add, remove, search, topics, encode, evaluate, info, models):
+for verb in (learn, tune, distil, add, remove, search, topics, map_, encode, evaluate, info, models):
     app.add_command(verb)
 
 

@@ -35,6 +35,7 @@ from tolman.space.store import VECTOR, DocumentStore, SpaceVersion, document_sch
 
 if TYPE_CHECKING:
     from tolman.corpus.corpus import Corpus
+    from tolman.projection.map import Map
     from tolman.search import Mode, SearchResult
     from tolman.topics.topics import Topics
 
@@ -293,6 +294,26 @@ class LatentSpace:
         from tolman.topics.topics import topics_of
 
         return topics_of(self, progress=progress)
+
+    def map(self, *, seed: int | None = None, again: bool = False, progress: Progress | None = None) -> "Map":
+        """Where every document lies in the plane: see `tolman.projection.map.map_of`.
+
+        Made when it is first asked for and kept in the folder. Documents that came since are placed on it; those that
+        are on it stay where they are, whose vector changed is placed anew.
+
+        Args:
+            seed: of a map that is made now; None: that of the map that is there, else 0.
+            again: make it anew, which moves every document.
+            progress: who watches.
+
+        Raises:
+            SpaceError: fewer than two documents, or the map that is there is damaged.
+            SpaceMismatch: it is that of another encoder.
+            QueryError: it was made with another seed.
+        """
+        from tolman.projection.map import map_of
+
+        return map_of(self, seed=seed, again=again, progress=progress)
 
     # ---- changing
 

@@ -1,0 +1,128 @@
+"""A map written to a file, in the form that its name asks for."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tolman.drawing.page import render_page
+from tolman.drawing.picture import draw_picture
+from tolman.drawing.scene import Label, Scene, scene_of
+from tolman.drawing.vector import render_svg
+from tolman.errors import SourceError, SpaceError
+from tolman.progress import Progress, Silent
+from tolman.storage import folders_above, storing
+
+if TYPE_CHECKING:
+    from tolman.projection.map import Map
+    from tolman.space.space import LatentSpace
+
+
+def draw_map(
+    space: "LatentSpace",
+    output: str | Path,
+    *,
+    color: str | None = None,
+    labels: Sequence[Label] = (),
+    drawn: "Map | None" = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write the map of `space`: .html a page to wander in, .png and .svg pictures, .jsonl and .parquet a table.
+
+    Args:
+        space: any of at least two documents; its map is made if there is none.
+        output: where; a file that is there is replaced, in one step.
+        color: a column, "label" or "trust"; None: the label where there is one, else trust.
+        labels: words over the map.
+        drawn: its map, if it is at hand.
+        progress: who watches.
+
+    Raises:
+        SourceError: `output` has another ending than these.
+        SpaceError: see `LatentSpace.map`; or `output` is a folder.
+        QueryError: no such column, or none that can be told in colours.
+        MissingExtra: a picture without Pillow.
+        StorageError: the disk refused; what was there is untouched.
+    """
+    output = Path(output)
+    require_output(output)
+    drawn = drawn or space.map(progress=progress)
+    (progress or Silent()).start(f"writing {output.name}")
+    if output.suffix.lower() in _TABLES:
+        write = _table_writer(output, _table(space, drawn))
+    else:
+        write = _PAINTERS[output.suffix.lower()](scene_of(space, drawn, color, labels))
+    with folders_above(output), storing(f"can't write {output}"):
+        _replace(output, write)
+
+
+def require_output(output: Path) -> None:
+    """Refuse what a map can't be written to.
+
+    Raises:
+        SourceError: of another ending.
+        SpaceError: it is a folder.
+    """
+    known = (*_PAINTERS, *_TABLES)
+    if output.suffix.lower() not in known:
+        raise SourceError(f"can't write a map to {output}: expected a name that ends in {', '.join(known)}")
+    if output.is_dir():
+        raise SpaceError(f"can't write a map to {output}: it is a folder")
+
+
+Writer = Callable[[BinaryIO], object]
+
+
+def _page(scene: Scene) -> Writer:
+    content = render_page(scene).encode("utf-8", "replace")
+    return lambda file: file.write(content)
+
+
+def _lines(scene: Scene) -> Writer:
+    content = render_svg(scene).encode("utf-8", "replace")
+    return lambda file: file.write(content)
+
+
+def _picture(scene: Scene) -> Writer:
+    image = draw_picture(scene)
+    return lambda file: image.save(file, format="PNG", optimize=True)
+
+
+_PAINTERS: dict[str, Callable[[Scene], Writer]] = {".html": _page, ".png": _picture, ".svg": _lines}
+_TABLES = (".jsonl", ".parquet")
+
+
+def _table(space: "LatentSpace", drawn: "Map") -> pa.Table:
+    """A row a document, in the order of `LatentSpace.table`."""
+    table = space.table(["id", "title", "label"])
+    for name, values in (
+        ("x", drawn.positions_N2[:, 0]),
+        ("y", drawn.positions_N2[:, 1]),
+        ("trust", drawn.trust_N),
+    ):
+        table = table.append_column(name, pa.array(values.copy()))
+    return table
+
+
+def _table_writer(output: Path, table: pa.Table) -> Writer:
+    if output.suffix.lower() == ".parquet":
+        return lambda file: pq.write_table(table, file)
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table.to_pylist()).encode("utf-8", "replace")
+    return lambda file: file.write(lines)
+
+
+def _replace(output: Path, write: Writer) -> None:
+    beside = output.with_name(f"{output.name}.{os.getpid()}.partial")
+    try:
+        with beside.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(output)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
