@@ -19,6 +19,7 @@ from tolman.cli.learn import learn
 from tolman.cli.map import map_
 from tolman.cli.models import models
 from tolman.cli.search import search
+from tolman.cli.serve import serve
 from tolman.cli.topics import topics
 from tolman.cli.tune import tune
 
@@ -40,7 +41,7 @@ def app() -> None:
     """
 
 
-for verb in (learn, tune, distil, add, remove, search, topics, map_, encode, evaluate, info, models):
+for verb in (learn, tune, distil, add, remove, search, topics, map_, serve, encode, evaluate, info, models):
     app.add_command(verb)
 
 

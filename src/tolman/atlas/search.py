@@ -1,0 +1,120 @@
+"""/api/search and /api/scores."""
+
+import json
+import time
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query, Response
+
+from tolman.atlas.answers import SearchAnswer
+from tolman.atlas.batching import Asked, Searcher
+from tolman.atlas.binary import pack
+from tolman.atlas.live import LiveSpace, Snapshot
+from tolman.atlas.python_line import python_line
+from tolman.search import HITS, Mode, SearchResult
+
+MOST_HITS = 1_000
+LONGEST_QUERY = 2_000
+
+QueryText = Annotated[str, Query(min_length=1, max_length=LONGEST_QUERY, description="What is looked for.")]
+Hits = Annotated[int, Query(ge=1, le=MOST_HITS, description="How many, at most.")]
+Where = Annotated[str | None, Query(max_length=10_000, description="SQL condition on the metadata: year > 2020.")]
+
+
+def search_routes(live: LiveSpace) -> APIRouter:
+    """Search, and how near every document is to a query."""
+    routes, searcher = APIRouter(tags=["search"]), Searcher(live)
+
+    @routes.get("/api/search", response_model=SearchAnswer)
+    async def search(
+        q: QueryText,
+        k: Hits = HITS,
+        mode: Mode = "hybrid",
+        where: Where = None,
+        topic: Annotated[int | None, Query(description="Only documents of this topic.")] = None,
+        snippets: bool = True,
+    ) -> Response:
+        """The best documents for a query."""
+        began = time.perf_counter()
+        if topic is not None:
+            snapshot, result, rows = await _within(live, topic, Asked(q, k, mode, where, snippets))
+        else:
+            snapshot = await live.now()
+            k = min(k, len(snapshot.space))
+            snapshot, result = await searcher.search(Asked(q, k, mode, where, snippets))
+            rows = snapshot.space.store.positions([hit.id for hit in result]).tolist()
+        line = python_line(snapshot, "search", q, k=k, mode=mode, where=where)
+        answer = {
+            "query": result.query,
+            "mode": result.mode,
+            "relevant": result.relevant,
+            "hits": hits_of(result, rows),
+            "took_ms": round((time.perf_counter() - began) * 1e3, 2),
+            "python": line,
+        }
+        return Response(json.dumps(answer, ensure_ascii=False).encode(), media_type="application/json")
+
+    @routes.get("/api/scores", responses={200: {"content": {"application/octet-stream": {}}}}, response_class=Response)
+    async def scores(q: QueryText) -> Response:
+        """Cosine of the query and every document, in the order of the map: see /api/map for the format."""
+        snapshot = await live.now()
+
+        def near() -> bytes:
+            query_D = snapshot.space.encoder.encode([q], "query")[0]
+            cosines_N = np.asarray(snapshot.space.vectors()) @ query_D
+            return pack({"version": snapshot.space.version}, {"cosine": cosines_N.astype(np.float32)})
+
+        return Response(await live.in_quick(near), media_type="application/octet-stream")
+
+    return routes
+
+
+def hits_of(result: SearchResult, rows: list[int]) -> list[dict[str, object]]:
+    """Hits as plain values."""
+    return [
+        {
+            "id": hit.id,
+            "row": row,
+            "score": round(hit.score, 6),
+            "cosine": round(hit.cosine, 6),
+            "confidence": hit.confidence,
+            "title": hit.title,
+            "snippet": hit.snippet,
+        }
+        for hit, row in zip(result, rows, strict=True)
+    ]
+
+
+async def _within(live: LiveSpace, topic: int, asked: Asked) -> tuple[Snapshot, SearchResult, list[int]]:
+    """Search in one topic: among its documents the best of a search of as many as it takes."""
+    snapshot = await live.now()
+    topics = await snapshot.topics()
+    member_N = topics.record.tree.ids_at(topics[topic].depth) == topic
+    member_N &= ~topics.record.outside_N
+
+    def look() -> tuple[SearchResult, list[int]]:
+        space, wanted = snapshot.space, min(asked.k, int(member_N.sum()))
+        depth = min(len(space), max(200, 4 * wanted))
+        while True:
+            found = space.search(asked.query, depth, mode=asked.mode, where=asked.where, snippets=False)
+            rows_K = space.store.positions([hit.id for hit in found])
+            kept = [place for place, row in enumerate(rows_K.tolist()) if member_N[row]][:wanted]
+            if len(kept) == wanted or depth == len(space) or len(found) < depth:
+                break
+            depth = min(len(space), depth * 5)
+        kept_ids = [found.hits[place].id for place in kept]
+        hits = tuple(_snipped(space, asked, found, kept)) if asked.snippets else tuple(found.hits[p] for p in kept)
+        assert [hit.id for hit in hits] == kept_ids
+        return SearchResult(found.query, found.mode, hits, found.relevant), [int(rows_K[place]) for place in kept]
+
+    result, rows = await live.in_slow(look)
+    return snapshot, result, rows
+
+
+def _snipped(space, asked, found, kept):  # type: ignore[no-untyped-def]
+    from dataclasses import replace
+
+    documents = space.take([found.hits[place].id for place in kept])
+    for place, document in zip(kept, documents, strict=True):
+        yield replace(found.hits[place], snippet=document.text[:300])
