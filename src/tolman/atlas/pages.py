@@ -28,7 +28,8 @@ def page_routes() -> APIRouter:
     async def page(request: Request, path: str) -> Response:
         name = path if path in held else ""
         if not name:
-            if path.startswith(("api/", "assets/")) or path == "api" or "index.html" not in held:
+            lost = path.startswith(("api/", "assets/")) and path != "api/docs"
+            if lost or "index.html" not in held:
                 raise NotThere(f"there is nothing at /{path[:100]}")
             name = "index.html"
         kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
