@@ -24,8 +24,8 @@ def test_the_grid_gives_what_all_pairs_give():
     vectors_ND = clustered(800)
     places = lay_out(settled_neighbours(vectors_ND), start_on_plane(vectors_ND, 0)).T
     (near_N, *slopes), (wanted_N, *wanted_slopes) = Repulsion()(*places), exact(*places)
-    assert error(near_N, wanted_N) < 0.015
-    assert all(error(got, wanted) < 0.05 for got, wanted in zip(slopes, wanted_slopes, strict=True))
+    assert error(near_N, wanted_N) < 0.03
+    assert all(error(got, wanted) < 0.1 for got, wanted in zip(slopes, wanted_slopes, strict=True))
     # What is divided by: the mean over all pairs of two different points.
     assert near_N.sum() - 800 == pytest.approx(wanted_N.sum() - 800, rel=5e-3)
 

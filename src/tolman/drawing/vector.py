@@ -20,9 +20,10 @@ def render_svg(scene: Scene) -> str:
 
 
 def _lines(sheet: Sheet, told: str) -> Iterator[str]:
+    named = escape(_printable(told))
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" width="{WIDTH:g}" '
-        f'height="{HEIGHT:g}" role="img" aria-label="{escape(_printable(told))}" font-family="Helvetica, Arial, sans-serif">'
+        f'height="{HEIGHT:g}" role="img" aria-label="{named}" font-family="Helvetica, Arial, sans-serif">'
     )
     yield f'<rect width="100%" height="100%" fill="{GROUNDS[THEME]}"/>'
     yield f'<g fill="none" stroke-linecap="round" stroke-width="{2 * sheet.radius:.2f}" stroke-opacity="0.85">'

@@ -31,6 +31,7 @@ from tolman.projection.trust import neighbours_on_map, shared
 
 _MARGIN = 1e-5  # of cosines
 _FEW = 0.25  # of all documents: beyond, comparing all with all is faster
+_GATHERING = 1 / 3  # of the neighbours of a new document: with fewer new ones it is at home among the old
 _ROWS = 1 << 14  # compared with the new ones at a time
 
 
@@ -75,7 +76,7 @@ def grow_rows(stored: MapRows, vectors_ND: Floats, ids: Sequence[str], progress:
 
 def _settled(old_O2: Floats, places_Q2: Floats, old_O: Ints, new_Q: Ints, neighbours_NK: Ints) -> Floats:
     """New documents that are neighbours of each other gather, as what they have in common may be nowhere on the map."""
-    if not np.isin(neighbours_NK[new_Q], new_Q).any():
+    if np.isin(neighbours_NK[new_Q], new_Q).mean(axis=1).max() < _GATHERING:
         return places_Q2
     order_N = np.concatenate([old_O, new_Q])
     where_N = np.argsort(order_N)

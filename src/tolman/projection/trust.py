@@ -51,7 +51,7 @@ def trustworthiness(vectors_ND: Floats, near_NK: Ints) -> float | None:
     with threadpool_limits(1):  # else the last digit depends on the number of threads
         parts = (asked_Q[start : start + _AT_A_TIME] for start in range(0, len(asked_Q), _AT_A_TIME))
         excess = sum(_excess_ranks(vectors_ND, part_Q, near_NK[part_Q]) for part_Q in parts)
-    return 1 - 2 * excess / (len(asked_Q) * k * (2 * points - 3 * k - 1))
+    return float(1 - 2 * excess / (len(asked_Q) * k * (2 * points - 3 * k - 1)))
 
 
 def _excess_ranks(vectors_ND: Floats, asked_Q: Ints, near_QK: Ints) -> int:
