@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from tolman.recipe_choice import Tuning, tune
     from tolman.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
     from tolman.search import Hit, SearchResult
+    from tolman.senses.word_senses import WordSenses
     from tolman.space.space import LatentSpace, open_space
     from tolman.tracking import tracked
+    from tolman.words import Words
 
 __version__ = "0.1.0"
 
@@ -59,6 +61,8 @@ _HOMES = {
     "ReconstructionEvaluation": "reconstruction",
     "SearchResult": "search",
     "TextEvaluation": "language_evaluation",
+    "WordSenses": "senses.word_senses",
+    "Words": "words",
     "distil": "distillation",
     "draw_map": "drawing.files",
     "Tuning": "recipe_choice",
@@ -106,6 +110,8 @@ __all__ = [
     "TextEvaluation",
     "TolmanError",
     "Tuning",
+    "WordSenses",
+    "Words",
     "__version__",
     "distil",
     "draw_map",

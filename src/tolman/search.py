@@ -3,6 +3,9 @@
 Hybrid takes the best documents of either, completes what the other lacks (cosines exactly, BM25 as 0), and ranks them
 all by one sum of normalised scores: see `tolman.ranking`.
 
+A query may ask for one sense of a word (`bank~river`): documents that have the word in it then come first, in the order of
+the mode, and the others after them. See `tolman.senses.hints`.
+
 Legend for shapes:
     Q  queries
     M  candidates of one query, in a Ranking the best of them
@@ -15,7 +18,7 @@ import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 
@@ -29,6 +32,7 @@ from tolman.counting import counted
 from tolman.errors import QueryError, SpaceError
 from tolman.models.encoder import Floats
 from tolman.ranking import HybridRanking
+from tolman.senses.hints import ChosenSense, SensedQuery, read_senses
 from tolman.snippets import Span, best_spans, excerpt
 from tolman.space.store import PASSAGES, SPANS
 
@@ -80,12 +84,14 @@ class SearchResult(Sequence[Hit]):
         hits: what this sequence consists of.
         relevant: False: nothing relevant was found, the hits are only the nearest. True where the space wasn't
             calibrated and nobody can say.
+        senses: what became of each `word~hint` in the query.
     """
 
     query: str
     mode: Mode
     hits: tuple[Hit, ...]
     relevant: bool
+    senses: tuple[ChosenSense, ...] = ()
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -149,8 +155,14 @@ def search(
     _check(space, queries, k, mode)
     if not queries:
         return []
+    sensed = [read_senses(space, query) for query in queries]
+    asked, queries = queries, [query.text for query in sensed]
     vectors_QD = space.encoder.encode(list(queries), "query")
     rankings = rank(space, queries, vectors_QD, k=k, mode=mode, where=where)
+    rankings = [
+        _sense_first(space, *each, k=k, mode=mode, where=where)
+        for each in zip(sensed, vectors_QD, rankings, strict=True)
+    ]
     judge = _Judge.of(space, queries)
     results: list[SearchResult] = []
     for start in range(0, len(queries), _READ_TOGETHER):
@@ -160,7 +172,10 @@ def search(
             rows = [documents[position] for position in ranking.positions_M.tolist()]
             spans = _snippet_spans(space, query, query_D, rows) if snippets else [(0, 0)] * len(rows)
             results.append(_result(judge, query, ranking, rows, spans, mode=mode))
-    return results
+    return [
+        replace(result, query=query, senses=each.chosen)
+        for result, query, each in zip(results, asked, sensed, strict=True)
+    ]
 
 
 def rank(
@@ -179,6 +194,38 @@ def rank(
         _together(space, query_D, near, shared, score=_SCORES[mode], k=k)
         for query_D, near, shared in zip(vectors_QD, dense, lexical, strict=True)
     ]
+
+
+def _sense_first(
+    space: "LatentSpace",
+    sensed: SensedQuery,
+    query_D: Floats,
+    others: Ranking,
+    *,
+    k: int,
+    mode: Mode,
+    where: str | None,
+) -> Ranking:
+    """The documents in the sense asked for, ranked among themselves, then the `others`; all if no sense was chosen."""
+    if sensed.documents is None:
+        return others
+    inside = np.sort(space.store.positions(sorted(sensed.documents)))
+    inside = inside[inside >= 0] if where is None else np.intersect1d(inside, space.store.matching(where))
+    every, bm25 = space.store.lexical(sensed.text, len(space), where)
+    held = np.isin(every, inside)
+    (near,) = space.index.search(query_D[None], len(inside), inside)
+    dense = (near.positions_K, near.cosines_K) if query_D.any() else _nothing()
+    first = _together(space, query_D, dense, (every[held], bm25[held]), score=_SCORES[mode], k=k)
+    later = ~np.isin(others.positions_M, first.positions_M)
+    lift = max(0.0, float(others.scores_M.max(initial=0.0)) - float(first.scores_M.min(initial=0.0))) + 1.0
+    return Ranking(
+        np.concatenate([first.positions_M, others.positions_M[later]])[:k],
+        np.concatenate([first.scores_M + lift, others.scores_M[later]])[:k],
+        np.concatenate([first.cosines_M, others.cosines_M[later]])[:k],
+        np.concatenate([first.bm25_M, others.bm25_M[later]])[:k],
+        others.considered_C,
+        others.best_bm25,
+    )
 
 
 def _check(space: "LatentSpace", queries: Sequence[str], k: int, mode: Mode) -> None:

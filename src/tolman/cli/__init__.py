@@ -19,9 +19,11 @@ from tolman.cli.learn import learn
 from tolman.cli.map import map_
 from tolman.cli.models import models
 from tolman.cli.search import search
+from tolman.cli.senses import senses
 from tolman.cli.serve import serve
 from tolman.cli.topics import topics
 from tolman.cli.tune import tune
+from tolman.cli.words import words
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -41,7 +43,10 @@ def app() -> None:
     """
 
 
-for verb in (learn, tune, distil, add, remove, search, topics, map_, serve, encode, evaluate, info, models):
+for verb in (
+    *(learn, tune, distil, add, remove, search, topics, map_, senses, words),
+    *(serve, encode, evaluate, info, models),
+):
     app.add_command(verb)
 
 

@@ -53,7 +53,8 @@ def search(
     """Find the documents of SPACE nearest to QUERY.
 
     Each hit has a score, which sorts them, and the probability that it is relevant, as calibrated when the space was
-    learned. With --queries and --json every query gives one line of JSON.
+    learned. With --queries and --json every query gives one line of JSON. WORD~HINT in a query (bank~river), or the
+    number of a sense (bank~2, see tolman senses), puts documents with that sense of the word first.
 
     \b
     Examples:
@@ -92,11 +93,15 @@ def print_answers(names: Iterable[str], results: Iterable["SearchResult"], *, js
 def as_json(result: "SearchResult") -> dict[str, Any]:
     """`result` as a mapping of plain values."""
     hits = [asdict(hit) for hit in result]
-    return {"query": result.query, "mode": result.mode, "relevant": result.relevant, "hits": hits}
+    answer = {"query": result.query, "mode": result.mode, "relevant": result.relevant, "hits": hits}
+    return {**answer, "senses": [asdict(choice) for choice in result.senses]} if result.senses else answer
 
 
 def print_result(result: "SearchResult") -> None:
-    """Hits for people: a line with the facts, under it the passage that matched."""
+    """Hits for people: a line with the facts, under it the passage that matched. What became of senses goes to stderr."""
+    for choice in result.senses:
+        told = choice.note or f"sense {choice.number} ({', '.join(choice.words[:5])})"
+        click.echo(shown(f"{choice.word}~{choice.hint}{' is read as text' if choice.note else ''}: {told}"), err=True)
     if not len(result):
         click.echo("no document matches")
         return

@@ -150,15 +150,30 @@ class TransformerEncoder:
 
         A text longer than one sequence is computed in several, each without sight of the others.
         """
-        (text,) = require_texts([text])
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        room = self._room()
-        sequences = [self._around(encoding.ids[start : start + room]) for start in range(0, len(encoding.ids), room)]
-        states = [
-            self._run([sequence])[0][len(self.before) : len(sequence) - len(self.after)] for sequence in sequences
-        ]
-        vectors_TD = torch.cat(states) if states else torch.empty(0, self._trunk.width)
-        return TokenStates(vectors_TD.cpu().numpy(), tuple(encoding.offsets))
+        return next(self.tokens_many(require_texts([text])))
+
+    def tokens_many(self, texts: Sequence[str]) -> Iterator[TokenStates]:
+        """`tokens` of each text, in order; short texts are computed together."""
+        for start, end in windows(texts):
+            encodings = self._tokenizer.encode_batch(list(texts[start:end]), add_special_tokens=False)
+            room = self._room()
+            cuts = [range(0, len(encoding.ids), room) for encoding in encodings]
+            states = self._content_states(
+                [encoding.ids[at : at + room] for encoding, own in zip(encodings, cuts, strict=True) for at in own]
+            )
+            for encoding, own in zip(encodings, cuts, strict=True):
+                parts = [next(states) for _ in own] or [np.empty((0, self._trunk.width), np.float32)]
+                yield TokenStates(np.concatenate(parts), tuple(encoding.offsets))
+
+    def _content_states(self, contents: Sequence[list[int]]) -> Iterator[Floats]:
+        """States of the tokens of each of some sequences, without the special ones around them."""
+        sequences = [self._around(ids) for ids in contents]
+        found: list[Floats] = [np.empty(0, np.float32)] * len(sequences)
+        for batch in self._batches(sequences):
+            states_TH, lengths = self._run([sequences[i] for i in batch])
+            for i, part in zip(batch, torch.split(states_TH, lengths), strict=True):
+                found[i] = part[len(self.before) : len(part) - len(self.after)].cpu().numpy()
+        return iter(found)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has, special tokens not counted, before any truncation."""

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from tolman.corpus.corpus import Corpus
     from tolman.projection.map import Map
     from tolman.search import Mode, SearchResult
+    from tolman.senses.word_senses import WordSenses
     from tolman.topics.topics import Topics
+    from tolman.words import Words
 
 DOCUMENTS, ENCODER, DERIVED = "documents.lance", "encoder", "derived"
 BATCH = 4_096
@@ -288,6 +290,18 @@ class LatentSpace:
         from tolman.search import search
 
         return search(self, _texts("queries", queries), k, mode=mode, where=where, snippets=snippets)
+
+    def senses(self, word: str, *, exact: bool = False) -> "WordSenses":
+        """The senses of `word`, found from where it stands in the documents: see `tolman.senses.finding.find_senses`."""
+        from tolman.senses.finding import find_senses
+
+        return find_senses(self, word, exact=exact)
+
+    def words(self) -> "Words":
+        """The words and phrases of the documents, in their latent space: see `tolman.words.Words`."""
+        from tolman.words import words_of
+
+        return words_of(self)
 
     def topics(self, *, progress: Progress | None = None) -> "Topics":
         """What the documents are about: see `tolman.topics.topics.Topics`. Found once, then kept up with the space."""

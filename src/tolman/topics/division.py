@@ -26,6 +26,7 @@ _FEWER = 2.5  # shown topics to a broad one, at least
 _FINER = 4.0  # times the resolution
 _LARGEST_SMALLEST = 10  # documents of a topic
 _SMALLEST_SMALLEST = 3
+_LEAST_WORTH = 0.15  # of a level; below, the documents are no more divided than random vectors
 _SHARE = 200  # a topic in a small corpus may be a 200th of it
 
 
@@ -60,6 +61,9 @@ def divide(graph: DocumentGraph, seed: int = 0) -> Division:
     rng = np.random.default_rng(seed)
     groups = contract(graph, first_neighbour_groups(graph))
     level = best_level(weigh_levels(groups))
+    if level.worth < _LEAST_WORTH:
+        all_N = fold(graph, np.zeros(len(graph), np.int64))
+        return Division(None, all_N, all_N, level)
     shown_N = fold(graph, refine(graph, consensus(groups, level.resolution, _RUNS, rng)))
     return deepen(graph, groups, shown_N, level, rng)
 

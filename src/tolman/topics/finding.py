@@ -75,6 +75,7 @@ def find(material: Material, before: Tree | None = None, *, seed: int = 0) -> Fo
     Raises:
         QueryError: too few documents, or they have nothing in common.
     """
+    _require_enough(material)
     order = canonical_order(material.vectors_ND)
     sorted_, before = material.take(order), None if before is None else before.take(order)
     graph = build_graph(sorted_.vectors_ND)
@@ -94,6 +95,7 @@ def find_again(material: Material, before: Tree, *, bearable: float = BEARABLE, 
         bearable: 0 to 1.
         seed: of the runs that partitions agree with.
     """
+    _require_enough(material)
     order = canonical_order(material.vectors_ND)
     sorted_, before = material.take(order), before.take(order)
     graph = build_graph(sorted_.vectors_ND)
@@ -107,9 +109,12 @@ def find_again(material: Material, before: Tree, *, bearable: float = BEARABLE, 
     return _describe(sorted_, graph, division, _plant(division, shown_N, number), np.argsort(order))
 
 
+def _require_enough(material: Material) -> None:
+    if len(material) < FEWEST:
+        raise QueryError(f"topics need at least {FEWEST} documents, here are {len(material)}")
+
+
 def _require_ties(graph: DocumentGraph) -> None:
-    if len(graph) < FEWEST:
-        raise QueryError(f"topics need at least {FEWEST} documents, here are {len(graph)}")
     if len(graph.ends_E2) < FEWEST:
         raise QueryError(
             "the encoder sees nothing that some of these documents share and others do not: there are no topics to find"

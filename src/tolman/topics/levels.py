@@ -12,7 +12,7 @@ Legend for shapes:
     L  levels
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from tolman.topics.leiden import Leiden
 from tolman.topics.partition import mean_agreement
 
 RESOLUTIONS = tuple(2 ** (step / 2) for step in range(-5, 7))
-_RUNS = 10
+_FIRST_RUNS, _RUNS, _HOPEFUL = 4, 20, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +48,34 @@ class Level:
 
 
 def weigh_levels(contraction: Contraction, resolutions: Sequence[float] = RESOLUTIONS) -> list[Level]:
-    """Each resolution, in the order given, the coarsest first. The same draws every time."""
+    """Each resolution, in the order given, the coarsest first. The same draws every time.
+
+    All are looked at with a few runs, and those that are then worth most with many.
+    """
     rng = np.random.default_rng(0)
     run = Leiden(len(contraction), contraction.ends_T2)
-    plain = contraction.weigh(contraction.graph.weights_E)
     drawn = [contraction.weigh(_drawn(contraction, rng)) for _ in range(_RUNS)]
-    levels = []
-    for resolution in resolutions:
-        parts = [run.at(resolution, *weights, seed) for seed, weights in enumerate(drawn)]
-        levels.append(
-            Level(
-                resolution,
-                float(np.mean([found.max() + 1 for found in parts])),
-                float(np.mean([_effective(found, contraction.sizes) for found in parts])),
-                mean_agreement(parts, contraction.sizes),
-                float(np.mean([modularity(contraction, *plain, found) for found in parts])),
-            )
-        )
-    return _with_worth(levels)
+    parts: list[list[Ints]] = [[] for _ in resolutions]
+
+    def look(places: Iterable[int], runs: range) -> list[Level]:
+        for place in places:
+            parts[place] += [run.at(resolutions[place], *drawn[seed], seed) for seed in runs]
+        return _with_worth([_level(contraction, *each) for each in zip(resolutions, parts, strict=True)])
+
+    first = look(range(len(resolutions)), range(_FIRST_RUNS))
+    hopeful = sorted(range(len(first)), key=lambda place: -first[place].worth)[:_HOPEFUL]
+    return look(hopeful, range(_FIRST_RUNS, _RUNS))
+
+
+def _level(contraction: Contraction, resolution: float, parts: Sequence[Ints]) -> Level:
+    plain = contraction.weigh(contraction.graph.weights_E)
+    return Level(
+        resolution,
+        float(np.mean([found.max() + 1 for found in parts])),
+        float(np.mean([_effective(found, contraction.sizes) for found in parts])),
+        mean_agreement(parts, contraction.sizes),
+        float(np.mean([modularity(contraction, *plain, found) for found in parts])),
+    )
 
 
 def best_level(levels: list[Level]) -> Level:

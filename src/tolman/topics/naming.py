@@ -19,6 +19,7 @@ import numpy as np
 
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints
+from tolman.topics.function_words import FUNCTION_WORDS
 from tolman.topics.graph import Weights, indicator
 
 WORDS = 10
@@ -102,7 +103,7 @@ class _Terms:
         return counts_PW
 
     def telling(self) -> frozenset[str]:
-        """Words that are rare, or that some topics use more than others."""
+        """Words that are rare, or that some topics use more than others; no function words."""
         share_PW = (self.counts_PW + 0.5) / (self.counts_PW.sum(axis=0) + 0.5 * len(self.counts_PW))
         by_size_P1 = ((self.sizes_P + 0.5) / (self.sizes_P + 0.5).sum())[:, None]
         bits_W = (share_PW * np.log2(share_PW / by_size_P1)).sum(axis=0)
@@ -110,7 +111,8 @@ class _Terms:
         chosen = (bits_W > _EVEN * -np.log2((size_P**2).sum())) | (self.all_W < _COMMON * self.total)
         if len(self.counts_PW) == 1:  # one topic uses every word evenly
             chosen = self.all_W < 0.5 * self.total
-        return frozenset(term for term, tells in zip(self.terms, chosen, strict=True) if tells)
+        told = frozenset(term for term, tells in zip(self.terms, chosen, strict=True) if tells)
+        return told - FUNCTION_WORDS
 
     def scores(self, part: int, family_P: "np.ndarray | None") -> tuple[Weights, Weights]:
         """(W,) share of the part's documents with each term, and what it tells about the part."""

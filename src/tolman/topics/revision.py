@@ -43,7 +43,9 @@ def merge(tree: Tree, topics: Sequence[int]) -> Tree:
 
 
 def split(tree: Tree, number: int) -> Tree:
-    """The fine topics of a shown one in its place, pinned; the largest keeps its number and name.
+    """The fine topics of a shown one in its place, pinned, with their own numbers and names.
+
+    Its own number goes to none of them, but for the part that has its name: what it was before others were merged in.
 
     Raises:
         QueryError: it isn't there, isn't shown, or isn't divided.
@@ -53,14 +55,15 @@ def split(tree: Tree, number: int) -> Tree:
     parts = tree.children(topic.id)
     if len(parts) < 2:
         raise QueryError(f"topic {topic.id} ({topic.name}) isn't divided any further: there is nothing to split")
-    largest, *others = parts
     members, shown_N, fine_N = dict(tree.topics), tree.shown_N.copy(), tree.fine_N.copy()
-    for part in others:
-        members[part.id] = replace(part, parent=topic.parent, depth="shown", pinned=True)
-        shown_N[tree.fine_N == part.id] = part.id
-    del members[largest.id]
-    fine_N[tree.fine_N == largest.id] = topic.id
-    members[topic.id] = replace(topic, pinned=True, size=largest.size)
+    del members[topic.id]
+    for part in parts:
+        heir = part.name == topic.name and topic.id not in members
+        shown = replace(part, id=topic.id if heir else part.id, parent=topic.parent, depth="shown", pinned=True)
+        del members[part.id]
+        members[shown.id] = shown
+        inside_N = tree.fine_N == part.id
+        shown_N[inside_N] = fine_N[inside_N] = shown.id
     return Tree(members, shown_N, fine_N, tree.next_id)
 
 

@@ -250,7 +250,7 @@ class Topics:
         return self._change(lambda record: recorded(self._space, record, merge(record.tree, topics)))
 
     def split(self, topic: int) -> "Topics":
-        """Show the finer topics of a shown one in its place; they are pinned. The largest keeps its number and name.
+        """Show the finer topics of a shown one in its place, with their own numbers and names; they are pinned.
 
         Raises:
             QueryError: no such topic, it isn't shown, or it isn't divided.
