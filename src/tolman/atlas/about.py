@@ -5,13 +5,14 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-import tolman
+from tolman import __version__
 from tolman.atlas.answers import HealthAnswer, SpaceAnswer
+from tolman.atlas.course import CourseAnswer, read_course
 from tolman.atlas.live import LiveSpace, Snapshot
 from tolman.atlas.metrics import Metrics
 from tolman.atlas.refusals import NotThere
 
-CARD, CURVES = "card.md", "learning.json"
+CARD = "card.md"
 _LONGEST_CARD = 2**20
 
 
@@ -49,6 +50,15 @@ def about_routes(live: LiveSpace, metrics: Metrics, *, write: bool) -> APIRouter
         with file.open(encoding="utf-8", errors="replace") as opened:
             return CardAnswer(markdown=opened.read(_LONGEST_CARD))
 
+    @routes.get("/api/space/curves")
+    async def curves() -> CourseAnswer:
+        """How it learned: losses and held-out quality over time."""
+        snapshot = await live.now()
+        found = await live.in_slow(lambda: read_course(snapshot.space.path))
+        if found is None:
+            raise NotThere("this space has no learning curves")
+        return found
+
     @routes.get("/api/space/versions")
     async def versions() -> list[VersionAnswer]:
         """Committed states, oldest first."""
@@ -85,6 +95,6 @@ def _space(snapshot: Snapshot, name: str, write: bool) -> SpaceAnswer:
         metadata=list(space.store.metadata_columns),
         labelled=space.table(["label"])["label"].null_count < len(space),
         calibrated=space.description.search.confidence is not None,
-        tolman=tolman.__version__,
+        tolman=__version__,
         description={key: described[key] for key in described if key not in ("search", "encoder")},
     )

@@ -111,5 +111,3 @@ def _delimited(text: str, delimiter: str) -> list[dict[str, Any]]:
     except csv.Error as error:
         raise SourceError(f"the table can't be read: {error}") from None
     return [{name: value for name, value in row.items() if isinstance(name, str)} for row in rows]
-
-

@@ -1,8 +1,9 @@
 """The application: security outside, counting inside it, routes at the heart.
 
-    uvicorn.run(create_app("tickets.space"))
+uvicorn.run(create_app("tickets.space"))
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-import tolman
+from tolman import __version__
 from tolman.atlas.about import about_routes
 from tolman.atlas.adding import adding_routes
 from tolman.atlas.answers import Failure
@@ -27,6 +28,7 @@ from tolman.atlas.refusals import status_of
 from tolman.atlas.search import search_routes
 from tolman.atlas.security import LOOPBACK, Guard, Limits
 from tolman.atlas.selection import selection_routes
+from tolman.atlas.senses import sense_routes
 from tolman.atlas.topics import topic_routes
 from tolman.errors import TolmanError
 from tolman.space.description import space_path
@@ -68,12 +70,14 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.ensure_future(live.in_slow(live.warm))
         yield
+        warming.cancel()
         live.close()
 
     app = FastAPI(
         title=f"Tolman: {live.name}",
-        version=tolman.__version__,
+        version=__version__,
         description="A latent space over HTTP. Every failure is one object with one line: `error`.",
         openapi_url="/api/openapi.json",
         docs_url=None,
@@ -90,6 +94,7 @@ def create_app(
         map_routes(live),
         placing_routes(live),
         selection_routes(live),
+        sense_routes(live),
         adding_routes(live, write=write),
         export_routes(live),
         page_routes(),

@@ -1,9 +1,9 @@
 """Many numbers in one answer: a head of JSON and arrays after it, which a browser uses without parsing.
 
-    4 bytes     "TLM1"
-    4 bytes     length of the head, little-endian
-    head        JSON, padded with spaces to a multiple of 8: {"arrays": {NAME: {"type", "offset", "length"}}, ...}
-    arrays      little-endian, each at a multiple of 8 from the end of the head
+4 bytes     "TLM1"
+4 bytes     length of the head, little-endian
+head        JSON, padded with spaces to a multiple of 8: {"arrays": {NAME: {"type", "offset", "length"}}, ...}
+arrays      little-endian, each at a multiple of 8 from the end of the head
 """
 
 import json

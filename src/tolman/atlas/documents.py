@@ -117,9 +117,7 @@ def _page(
     if topic is not None:
         line = f"{opening(snapshot)}.topics().members({topic})"
     shown = rows[offset : offset + limit]
-    return DocumentsAnswer(
-        total=len(rows), offset=offset, documents=list_rows(snapshot, shown, topics), python=line
-    )
+    return DocumentsAnswer(total=len(rows), offset=offset, documents=list_rows(snapshot, shown, topics), python=line)
 
 
 def _document(snapshot: Snapshot, topics: Topics | None, drawn: Any, id: str) -> DocumentAnswer:
@@ -186,5 +184,3 @@ def _is_text(id: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -128,6 +129,11 @@ class LiveSpace:
     async def in_quick(self, work: Callable[[], T]) -> T:
         """`work` in a thread, for what takes milliseconds."""
         return await asyncio.get_running_loop().run_in_executor(self.quick, work)
+
+    def warm(self) -> None:
+        """Load what the first search needs, before somebody waits for it. What fails will be told when asked for."""
+        with suppress(TolmanError):
+            self._snapshot.space.search("a", 1)
 
     def close(self) -> None:
         """Wait for what runs, and no longer."""

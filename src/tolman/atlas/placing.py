@@ -7,9 +7,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from tolman.atlas.answers import PlaceAnswer
+from tolman.atlas.documents import list_rows
 from tolman.atlas.live import LiveSpace, Snapshot
 from tolman.atlas.python_line import opening
-from tolman.atlas.documents import list_rows
 from tolman.errors import MissingExtra, QueryError
 from tolman.projection.map import FEWEST, Map
 from tolman.topics.topics import Topics

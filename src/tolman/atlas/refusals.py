@@ -1,10 +1,10 @@
 """What is refused over HTTP, with the right status: one JSON object with one line that says why.
 
-    400  a query, filter or document that can't be used      404  no such document, topic or page
-    403  the server only reads, or another site asked        413  more than is taken in at once
-    409  it belongs to another space, or has changed         429  too many changes in a short time
-    422  a parameter of the wrong type or out of range       501  an extra isn't installed
-    503  the space is gone or damaged                        507  the disk is full
+400  a query, filter or document that can't be used      404  no such document, topic or page
+403  the server only reads, or another site asked        413  more than is taken in at once
+409  it belongs to another space, or has changed         429  too many changes in a short time
+422  a parameter of the wrong type or out of range       501  an extra isn't installed
+503  the space is gone or damaged                        507  the disk is full
 """
 
 from tolman.errors import (

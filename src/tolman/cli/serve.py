@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tolman.cli.parameters import PATH, space_argument
+from tolman.cli.parameters import space_argument
 
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{8,200}")
 

@@ -32,7 +32,7 @@ export interface SpaceAnswer {
   name: string; documents: number; dim: number; version: number; writable: boolean; encoder: string; metadata: string[];
   labelled: boolean; calibrated: boolean; senses: boolean; tolman: string; description: Record<string, any>;
 }
-export interface Sense { number: number; share: number; words: string[]; contexts: { id: string; text: string; confidence: number }[] }
+export interface Sense { number: number; share: number; words: string[]; contexts: { id: string; text: string; start: number; end: number }[] }
 export interface SensesAnswer { word: string; occurrences: number; senses: Sense[]; near: { word: string; cosine: number }[]; python: string }
 export interface CurvesAnswer { losses: Record<string, [number, number][]>; quality: [number, number][]; summary: string }
 export interface MapData {

@@ -33,7 +33,7 @@ function median(values: Float32Array, rows: number[]): number {
 /** Broad topics from afar, shown ones nearer, fine ones when close; a depth that is empty gives way to the next. */
 export function depthAt(zoom: number, labels: Record<Depth, Label[]>): Depth[] {
   const broad = labels.broad.length > 0;
-  if (zoom < 1.5) return broad ? ["broad", "shown"] : ["shown"];
+  if (zoom < 1.4 && broad) return ["broad"];
   if (zoom < 4) return ["shown"];
   return ["fine", "shown"];
 }
