@@ -31,6 +31,7 @@ def document_routes(live: LiveSpace) -> APIRouter:
 
     @routes.get("/api/documents")
     async def documents(
+        *,
         offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
         where: Where = None,
@@ -40,7 +41,7 @@ def document_routes(live: LiveSpace) -> APIRouter:
         """A page of documents: all, those that fulfil a condition, those of a topic, or those at rows of the map."""
         snapshot = await live.now()
         topics = await snapshot.topics() if topic is not None or snapshot.has("topics") else None
-        return await live.in_slow(lambda: _page(snapshot, topics, offset, limit, where, topic, row))
+        return await live.in_slow(lambda: _page(snapshot, topics, offset=offset, limit=limit, where=where, topic=topic, wanted=row))
 
     @routes.get("/api/documents/{id:path}/neighbours")
     async def neighbours(
@@ -95,6 +96,7 @@ def list_rows(snapshot: Snapshot, rows: Ints, topics: Topics | None) -> list[Lis
 def _page(
     snapshot: Snapshot,
     topics: Topics | None,
+    *,
     offset: int,
     limit: int,
     where: str | None,

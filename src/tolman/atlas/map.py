@@ -59,7 +59,7 @@ def columns_of(snapshot: Snapshot) -> list[str]:
     """Names of what the map can be coloured by."""
     space = snapshot.space
     labelled = space.table(["label"])["label"].null_count < len(space)
-    return (["label"] if labelled else []) + [n for n in space.store.metadata_columns]
+    return (["label"] if labelled else []) + list(space.store.metadata_columns)
 
 
 def _packed(snapshot: Snapshot, drawn: Any, topics: Topics | None) -> bytes:

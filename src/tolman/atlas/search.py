@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -12,7 +14,9 @@ from tolman.atlas.batching import Asked, Searcher
 from tolman.atlas.binary import pack
 from tolman.atlas.live import LiveSpace, Snapshot
 from tolman.atlas.python_line import python_line
-from tolman.search import HITS, Mode, SearchResult
+from tolman.search import HITS, Hit, Mode, SearchResult
+from tolman.snippets import SNIPPET_CHARACTERS
+from tolman.space.space import LatentSpace
 
 MOST_HITS = 1_000
 LONGEST_QUERY = 2_000
@@ -28,6 +32,7 @@ def search_routes(live: LiveSpace) -> APIRouter:
 
     @routes.get("/api/search", response_model=SearchAnswer)
     async def search(
+        *,
         q: QueryText,
         k: Hits = HITS,
         mode: Mode = "hybrid",
@@ -103,18 +108,15 @@ async def _within(live: LiveSpace, topic: int, asked: Asked) -> tuple[Snapshot, 
             if len(kept) == wanted or depth == len(space) or len(found) < depth:
                 break
             depth = min(len(space), depth * 5)
-        kept_ids = [found.hits[place].id for place in kept]
-        hits = tuple(_snipped(space, asked, found, kept)) if asked.snippets else tuple(found.hits[p] for p in kept)
-        assert [hit.id for hit in hits] == kept_ids
-        return SearchResult(found.query, found.mode, hits, found.relevant), [int(rows_K[place]) for place in kept]
+        hits = _snipped(space, found, kept) if asked.snippets else (found.hits[place] for place in kept)
+        return replace(found, hits=tuple(hits)), [int(rows_K[place]) for place in kept]
 
     result, rows = await live.in_slow(look)
     return snapshot, result, rows
 
 
-def _snipped(space, asked, found, kept):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
+def _snipped(space: LatentSpace, found: SearchResult, kept: Sequence[int]) -> Iterator[Hit]:
+    """The hits at these places, each with the beginning of its text."""
     documents = space.take([found.hits[place].id for place in kept])
     for place, document in zip(kept, documents, strict=True):
-        yield replace(found.hits[place], snippet=document.text[:300])
+        yield replace(found.hits[place], snippet=document.text[:SNIPPET_CHARACTERS])

@@ -27,6 +27,7 @@ COOKIE = "tolman_token"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _KNOWN_CLIENTS = 10_000
+_TOO_LONG = "the body of the request is longer than is taken in at once"
 HEADERS = (
     (
         b"content-security-policy",
@@ -79,7 +80,10 @@ class Guard:
             await _refuse(send, *refusal)
             return
         body = _Counted(receive, self._limits.body)
-        await self._app(scope, body, _answering(send, body))
+        try:
+            await self._app(scope, body, _answering(send, body))
+        except _TooLong:
+            await _refuse(send, 413, _TOO_LONG)
 
     def _host(self, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
         name = _host_name(headers.get(b"host", b""))
@@ -134,6 +138,10 @@ class Guard:
         return None if left >= 1 else (429, f"expected at most {self._limits.changes} changes a minute: wait a little")
 
 
+class _TooLong(Exception):
+    pass
+
+
 class _Counted:
     """Receives, and stops where the body gets too long."""
 
@@ -148,7 +156,7 @@ class _Counted:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
         if self.too_much:
-            raise ValueError("the body of the request is too long")
+            raise _TooLong
         return message
 
 
@@ -161,7 +169,7 @@ def _answering(send: Send, body: _Counted) -> Send:
         if body.too_much:
             if not refused:
                 refused = True
-                await _refuse(send, 413, "the body of the request is longer than is taken in at once")
+                await _refuse(send, 413, _TOO_LONG)
             return
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), *HEADERS]
