@@ -47,6 +47,8 @@ ORDER = (
     "space.language",
     "space.filters",
     "space.fulltext",
+    "space.postings",
+    "space.row_memory",
     "space.store",
     "space.index",
     "space.derived",

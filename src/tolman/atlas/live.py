@@ -25,6 +25,7 @@ T = TypeVar("T")
 Stamp = tuple[int, ...]
 
 QUICK_THREADS, SLOW_THREADS = 2, 2
+_MANY = 1_000
 _WATCHED = ("space.json", "documents.lance/_versions", "topics/topics.json", "map/map.json")
 
 
@@ -37,6 +38,7 @@ class Snapshot:
     """
 
     def __init__(self, space: LatentSpace, stamp: Stamp, slow: ThreadPoolExecutor) -> None:
+        space.store.remember_words()
         self.space, self.stamp = space, stamp
         self._slow = slow
         self._made: dict[str, asyncio.Future[object]] = {}
@@ -133,7 +135,10 @@ class LiveSpace:
     def warm(self) -> None:
         """Load what the first search needs, before somebody waits for it. What fails will be told when asked for."""
         with suppress(TolmanError):
-            self._snapshot.space.search("a", 1)
+            space = self._snapshot.space
+            if space.description.encoder.family == "static":
+                space.encoder.encode(["a"] * _MANY)  # from then on its table is as wide as sums need it
+            space.search("a", 1)
 
     def close(self) -> None:
         """Wait for what runs, and no longer."""
