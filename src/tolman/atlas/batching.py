@@ -1,6 +1,6 @@
 """Searches that come at once are answered together: many queries cost less than each alone.
 
-While one batch is searched the next gathers. Nobody waits for company: a query that comes alone goes alone.
+Answers are kept as they are sent, until the space changes. While one batch is searched the next gathers. Nobody waits for company: a query that comes alone goes alone.
 """
 
 import asyncio
@@ -37,15 +37,16 @@ class Asked:
 class Searcher:
     """Answers searches on the newest state of a space, and remembers the last of them."""
 
-    def __init__(self, live: LiveSpace) -> None:
-        self._live = live
-        self._waiting: list[tuple[Asked, asyncio.Future[SearchResult]]] = []
+    def __init__(self, live: LiveSpace, show: Callable[[Snapshot, Asked, SearchResult], bytes]) -> None:
+        """`show` says how an answer is sent."""
+        self._live, self._show = live, show
+        self._waiting: list[tuple[Asked, asyncio.Future[bytes]]] = []
         self._running = 0
-        self._known: OrderedDict[Asked, SearchResult] = OrderedDict()
+        self._known: OrderedDict[Asked, bytes] = OrderedDict()
         self._known_of = ""
 
-    async def search(self, asked: Asked) -> tuple[Snapshot, SearchResult]:
-        """The answer, and the state that it is true of.
+    async def search(self, asked: Asked) -> bytes:
+        """The answer, as it is sent.
 
         Raises:
             Busy: too many wait already.
@@ -58,10 +59,10 @@ class Searcher:
         known = self._known.get(asked)
         if known is not None:
             self._known.move_to_end(asked)
-            return snapshot, known
+            return known
         if len(self._waiting) >= MOST_WAITING:
             raise Busy("too many searches at once: try again in a moment")
-        future: asyncio.Future[SearchResult] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, future))
         self._start(snapshot)
         result = await future
@@ -69,7 +70,7 @@ class Searcher:
             self._known[asked] = result
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        return snapshot, result
+        return result
 
     def _start(self, snapshot: Snapshot) -> None:
         if self._running or not self._waiting:
@@ -86,9 +87,9 @@ class Searcher:
         self._running -= 1
         self._start(snapshot)
 
-    async def _run(self, snapshot: Snapshot, batch: list[tuple[Asked, asyncio.Future[SearchResult]]]) -> None:
+    async def _run(self, snapshot: Snapshot, batch: list[tuple[Asked, asyncio.Future[bytes]]]) -> None:
         try:
-            outcomes = await self._live.in_quick(lambda: _answer(snapshot, [asked for asked, _ in batch]))
+            outcomes = await self._live.in_quick(lambda: self._answer(snapshot, [asked for asked, _ in batch]))
         except BaseException as error:
             for _, future in batch:
                 if not future.done():
@@ -102,8 +103,15 @@ class Searcher:
             else:
                 future.set_result(outcome)
 
+    def _answer(self, snapshot: Snapshot, asked: list[Asked]) -> list[bytes | TolmanError]:
+        found = _found(snapshot, asked)
+        return [
+            result if isinstance(result, TolmanError) else self._show(snapshot, each, result)
+            for each, result in zip(asked, found, strict=True)
+        ]
 
-def _answer(snapshot: Snapshot, asked: list[Asked]) -> list[SearchResult | TolmanError]:
+
+def _found(snapshot: Snapshot, asked: list[Asked]) -> list[SearchResult | TolmanError]:
     first = asked[0]
 
     def search(queries: list[str]) -> list[SearchResult]:

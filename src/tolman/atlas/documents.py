@@ -71,8 +71,8 @@ def row_of(snapshot: Snapshot, id: str) -> int:
     Raises:
         NotThere: there is none of this id.
     """
-    row = int(snapshot.space.store.positions([id])[0]) if _is_text(id) else -1
-    if row < 0:
+    row = snapshot.row_of.get(id)
+    if row is None:
         raise NotThere(f"there is no document with id {id[:100]!r}")
     return row
 
@@ -179,10 +179,3 @@ def plain(value: Any) -> Any:
         return None
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
-
-def _is_text(id: str) -> bool:
-    try:
-        id.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

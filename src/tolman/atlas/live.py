@@ -70,6 +70,11 @@ class Snapshot:
         return future is not None and future.done() and not future.cancelled() and future.exception() is None
 
     @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each document by its id."""
+        return {name: row for row, name in enumerate(self.ids)}
+
+    @cached_property
     def ids(self) -> list[str]:
         """Of the documents, in the order of `LatentSpace.table()`."""
         return [str(name) for name in self.space.store.read(["id"])["id"].to_pylist()]
@@ -139,6 +144,7 @@ class LiveSpace:
             if space.description.encoder.family == "static":
                 space.encoder.encode(["a"] * _MANY)  # from then on its table is as wide as sums need it
             space.search("a", 1)
+            self._snapshot.row_of  # noqa: B018  made now, too
 
     def close(self) -> None:
         """Wait for what runs, and no longer."""

@@ -28,7 +28,7 @@ Where = Annotated[str | None, Query(max_length=10_000, description="SQL conditio
 
 def search_routes(live: LiveSpace) -> APIRouter:
     """Search, and how near every document is to a query."""
-    routes, searcher = APIRouter(tags=["search"]), Searcher(live)
+    routes, searcher = APIRouter(tags=["search"]), Searcher(live, show)
 
     @routes.get("/api/search", response_model=SearchAnswer)
     async def search(
@@ -43,22 +43,12 @@ def search_routes(live: LiveSpace) -> APIRouter:
         """The best documents for a query."""
         began = time.perf_counter()
         if topic is not None:
-            snapshot, result, rows = await _within(live, topic, Asked(q, k, mode, where, snippets))
+            body = await _within(live, topic, Asked(q, k, mode, where, snippets))
         else:
-            snapshot = await live.now()
-            k = min(k, len(snapshot.space))
-            snapshot, result = await searcher.search(Asked(q, k, mode, where, snippets))
-            rows = snapshot.space.store.positions([hit.id for hit in result]).tolist()
-        line = python_line(snapshot, "search", q, k=k, mode=mode, where=where)
-        answer = {
-            "query": result.query,
-            "mode": result.mode,
-            "relevant": result.relevant,
-            "hits": hits_of(result, rows),
-            "took_ms": round((time.perf_counter() - began) * 1e3, 2),
-            "python": line,
-        }
-        return Response(json.dumps(answer, ensure_ascii=False).encode(), media_type="application/json")
+            held = len((await live.now()).space)
+            body = await searcher.search(Asked(q, min(k, held), mode, where, snippets))
+        took = f'{{"took_ms":{(time.perf_counter() - began) * 1e3:.2f},'
+        return Response(took.encode() + body[1:], media_type="application/json")
 
     @routes.get("/api/scores", responses={200: {"content": {"application/octet-stream": {}}}}, response_class=Response)
     async def scores(q: QueryText) -> Response:
@@ -75,44 +65,49 @@ def search_routes(live: LiveSpace) -> APIRouter:
     return routes
 
 
-def hits_of(result: SearchResult, rows: list[int]) -> list[dict[str, object]]:
-    """Hits as plain values."""
-    return [
-        {
-            "id": hit.id,
-            "row": row,
-            "score": round(hit.score, 6),
-            "cosine": round(hit.cosine, 6),
-            "confidence": hit.confidence,
-            "title": hit.title,
-            "snippet": hit.snippet,
-        }
-        for hit, row in zip(result, rows, strict=True)
-    ]
+def show(snapshot: Snapshot, asked: Asked, result: SearchResult) -> bytes:
+    """A `SearchAnswer` but for the time that it took."""
+    answer = {
+        "query": result.query,
+        "mode": result.mode,
+        "relevant": result.relevant,
+        "hits": [
+            {
+                "id": hit.id,
+                "row": snapshot.row_of[hit.id],
+                "score": round(hit.score, 6),
+                "cosine": round(hit.cosine, 6),
+                "confidence": hit.confidence,
+                "title": hit.title,
+                "snippet": hit.snippet,
+            }
+            for hit in result
+        ],
+        "python": python_line(snapshot, "search", result.query, k=asked.k, mode=asked.mode, where=asked.where),
+    }
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-async def _within(live: LiveSpace, topic: int, asked: Asked) -> tuple[Snapshot, SearchResult, list[int]]:
+async def _within(live: LiveSpace, topic: int, asked: Asked) -> bytes:
     """Search in one topic: among its documents the best of a search of as many as it takes."""
     snapshot = await live.now()
     topics = await snapshot.topics()
     member_N = topics.record.tree.ids_at(topics[topic].depth) == topic
     member_N &= ~topics.record.outside_N
 
-    def look() -> tuple[SearchResult, list[int]]:
+    def look() -> bytes:
         space, wanted = snapshot.space, min(asked.k, int(member_N.sum()))
         depth = min(len(space), max(200, 4 * wanted))
         while True:
             found = space.search(asked.query, depth, mode=asked.mode, where=asked.where, snippets=False)
-            rows_K = space.store.positions([hit.id for hit in found])
-            kept = [place for place, row in enumerate(rows_K.tolist()) if member_N[row]][:wanted]
+            kept = [place for place, hit in enumerate(found) if member_N[snapshot.row_of[hit.id]]][:wanted]
             if len(kept) == wanted or depth == len(space) or len(found) < depth:
                 break
             depth = min(len(space), depth * 5)
         hits = _snipped(space, found, kept) if asked.snippets else (found.hits[place] for place in kept)
-        return replace(found, hits=tuple(hits)), [int(rows_K[place]) for place in kept]
+        return show(snapshot, asked, replace(found, hits=tuple(hits)))
 
-    result, rows = await live.in_slow(look)
-    return snapshot, result, rows
+    return await live.in_slow(look)
 
 
 def _snipped(space: LatentSpace, found: SearchResult, kept: Sequence[int]) -> Iterator[Hit]:

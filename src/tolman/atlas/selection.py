@@ -65,18 +65,15 @@ def rows_of(snapshot: Snapshot, asked: Selected) -> Ints:
         raise QueryError("expected ids or rows of at least one document")
     count = len(snapshot.space)
     if asked.ids is not None:
-        rows = np.asarray(snapshot.space.store.positions([_sound(name) for name in asked.ids]), np.int64)
-        if (rows < 0).any():
-            raise NotThere(f"there is no document with id {asked.ids[int(np.argmax(rows < 0))][:100]!r}")
+        missing = next((name for name in asked.ids if name not in snapshot.row_of), None)
+        if missing is not None:
+            raise NotThere(f"there is no document with id {missing[:100]!r}")
+        rows = np.array([snapshot.row_of[name] for name in asked.ids], np.int64)
         return np.unique(rows)
     wanted = asked.rows or []
     if any(not 0 <= row < count for row in wanted):
         raise NotThere(f"expected rows from 0 to {count - 1}")
     return np.unique(np.asarray(wanted, np.int64))
-
-
-def _sound(name: str) -> str:
-    return name.encode("utf-8", "replace").decode()
 
 
 def _answer(snapshot: Snapshot, topics: Topics | None, rows_S: Ints) -> SelectionAnswer:
