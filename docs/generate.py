@@ -17,7 +17,7 @@ from tolman.cli import app
 
 DOCS = Path(__file__).parent
 VERBS = (
-    *("learn", "tune", "distil", "add", "remove", "search", "map", "encode", "evaluate", "info"),
+    *("learn", "tune", "distil", "add", "remove", "search", "topics", "map", "serve", "mcp", "encode", "evaluate", "info"),
     *("models list", "models pull"),
 )
 NOTE = "<!-- Written by docs/generate.py; change the code, then run `make docs`. -->\n"

@@ -86,6 +86,7 @@ ORDER = (
     "reconstruction",
     "atlas.refusals",
     "atlas",
+    "mcp_server",
     "",  # tolman/__init__.py: the table of contents
     "cli",
     "__main__",

@@ -1,6 +1,7 @@
 """Searches that come at once are answered together: many queries cost less than each alone.
 
-Answers are kept as they are sent, until the space changes. While one batch is searched the next gathers. Nobody waits for company: a query that comes alone goes alone.
+Answers are kept as they are sent, until the space changes. While one batch is searched the next gathers. Nobody waits
+for company: a query that comes alone goes alone.
 """
 
 import asyncio

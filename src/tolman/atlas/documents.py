@@ -41,7 +41,9 @@ def document_routes(live: LiveSpace) -> APIRouter:
         """A page of documents: all, those that fulfil a condition, those of a topic, or those at rows of the map."""
         snapshot = await live.now()
         topics = await snapshot.topics() if topic is not None or snapshot.has("topics") else None
-        return await live.in_slow(lambda: _page(snapshot, topics, offset=offset, limit=limit, where=where, topic=topic, wanted=row))
+        return await live.in_slow(
+            lambda: _page(snapshot, topics, offset=offset, limit=limit, where=where, topic=topic, wanted=row)
+        )
 
     @routes.get("/api/documents/{id:path}/neighbours")
     async def neighbours(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +18,14 @@ Format = Literal["csv", "json", "parquet"]
 _WRITTEN = {"csv": ".csv", "json": ".jsonl", "parquet": ".parquet"}
 _TYPES = {"csv": "text/csv", "json": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
 AsFormat = Annotated[Format, Query(alias="format", description="json: one object a line.")]
-FILES = {200: {"content": {kind: {} for kind in _TYPES.values()}}}
+FILES: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in _TYPES.values()}}}
 
 
 def export_routes(live: LiveSpace) -> APIRouter:
     """Files."""
     routes = APIRouter(tags=["export"])
 
-    @routes.get("/api/export/search", response_class=Response, responses=FILES)  # type: ignore[arg-type]
+    @routes.get("/api/export/search", response_class=Response, responses=FILES)
     async def search(
         q: QueryText, k: Hits = HITS, mode: Mode = "hybrid", where: Where = None, file: AsFormat = "csv"
     ) -> Response:
@@ -39,20 +39,20 @@ def export_routes(live: LiveSpace) -> APIRouter:
 
         return await live.in_slow(lambda: as_file(hits(), file, "search"))
 
-    @routes.get("/api/export/documents", response_class=Response, responses=FILES)  # type: ignore[arg-type]
+    @routes.get("/api/export/documents", response_class=Response, responses=FILES)
     async def documents(where: Where = None, file: AsFormat = "csv") -> Response:
         """All documents, or those that fulfil a condition."""
         snapshot = await live.now()
         return await live.in_slow(lambda: as_file(snapshot.space.table(where=where), file, "documents"))
 
-    @routes.post("/api/export/selection", response_class=Response, responses=FILES)  # type: ignore[arg-type]
+    @routes.post("/api/export/selection", response_class=Response, responses=FILES)
     async def selection(asked: Selected, file: AsFormat = "csv") -> Response:
         """Some documents."""
         snapshot = await live.now()
         rows = rows_of(snapshot, asked)
         return await live.in_slow(lambda: as_file(snapshot.space.table().take(rows), file, "selection"))
 
-    @routes.get("/api/export/topics", response_class=Response, responses=FILES)  # type: ignore[arg-type]
+    @routes.get("/api/export/topics", response_class=Response, responses=FILES)
     async def topics(file: AsFormat = "csv") -> Response:
         """All topics."""
         found = await (await live.now()).topics()
@@ -61,7 +61,7 @@ def export_routes(live: LiveSpace) -> APIRouter:
             rows = [{**row, "words": "; ".join(row["words"]), "typical": "; ".join(row["typical"])} for row in rows]
         return await live.in_slow(lambda: as_file(pa.Table.from_pylist(rows), file, "topics"))
 
-    @routes.get("/api/export/map", response_class=Response, responses=FILES)  # type: ignore[arg-type]
+    @routes.get("/api/export/map", response_class=Response, responses=FILES)
     async def whole_map(file: AsFormat = "csv") -> Response:
         """Every document's place on the map, its trust and its topic."""
         snapshot = await live.now()

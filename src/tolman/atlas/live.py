@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tolman.atlas.refusals import Gone
 from tolman.errors import TolmanError
@@ -41,7 +41,7 @@ class Snapshot:
         space.store.remember_words()
         self.space, self.stamp = space, stamp
         self._slow = slow
-        self._made: dict[str, asyncio.Future[object]] = {}
+        self._made: dict[str, asyncio.Future[Any]] = {}
 
     async def topics(self) -> "Topics":
         """Found or read when first asked for; whoever asks meanwhile waits for the same."""
@@ -58,7 +58,8 @@ class Snapshot:
             future = asyncio.get_running_loop().run_in_executor(self._slow, make)
             self._made[name] = future
         try:
-            return await asyncio.shield(future)  # type: ignore[return-value]
+            made: T = await asyncio.shield(future)
+            return made
         except BaseException:
             if future.done() and self._made.get(name) is future and (future.cancelled() or future.exception()):
                 del self._made[name]

@@ -1,6 +1,6 @@
 """/api/map: every document's place, trust and topics in one answer, and columns to colour it by."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
@@ -14,6 +14,7 @@ from tolman.errors import MissingExtra, QueryError
 from tolman.neighbours import Ints
 from tolman.projection.map import FEWEST
 from tolman.topics.topics import Topics
+from tolman.topics.tree import Depth
 
 BINARY: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {}}, "description": "4 bytes TLM1, length of a JSON head, arrays."}
@@ -69,8 +70,8 @@ def _packed(snapshot: Snapshot, drawn: Any, topics: Topics | None) -> bytes:
         "trust": np.round(drawn.trust_N * 255).astype(np.uint8),
     }
     if topics is not None:
-        for depth in ("broad", "shown", "fine"):
-            arrays[depth] = _inside(topics, topics.record.tree.ids_at(depth))  # type: ignore[arg-type]
+        for depth in get_args(Depth):
+            arrays[depth] = _inside(topics, topics.record.tree.ids_at(depth))
     facts = {
         "documents": len(drawn),
         "version": snapshot.space.version,
