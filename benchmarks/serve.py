@@ -44,8 +44,11 @@ def queries_of(space: Path, count: int, seed: int = 0) -> list[str]:
 
 async def request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str, body: bytes = b"") -> int:
     """One exchange on an open connection; the status."""
-    writer.write(f"{head} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
-                 "Content-Type: application/json\r\n\r\n".encode() + body)
+    writer.write(
+        f"{head} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        "Content-Type: application/json\r\n\r\n".encode()
+        + body
+    )
     told = await reader.readuntil(b"\r\n\r\n")
     length = next(line for line in told.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     await reader.readexactly(int(length.split(b":")[1]))

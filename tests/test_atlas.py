@@ -64,7 +64,10 @@ def test_a_search_can_be_bounded(reading: TestClient) -> None:
     for hit in reading.get("/api/search", params=where).json()["hits"]:
         assert reading.get(f"/api/documents/{hit['id']}").json()["metadata"]["year"] > 2021
     topic = reading.get("/api/topics").json()["topics"][0]
-    inside = {row["id"] for row in reading.get("/api/documents", params={"topic": topic["id"], "limit": 999}).json()["documents"]}
+    inside = {
+        row["id"]
+        for row in reading.get("/api/documents", params={"topic": topic["id"], "limit": 999}).json()["documents"]
+    }
     hits = reading.get("/api/search", params={"q": "refund", "topic": topic["id"], "k": 5}).json()["hits"]
     assert hits
     assert {hit["id"] for hit in hits} <= inside
@@ -146,7 +149,11 @@ def test_everything_is_a_file_too(reading: TestClient, what: str, kind: str) -> 
     assert answer.status_code == 200
     assert "attachment" in answer.headers["content-disposition"]
     if kind == "csv":
-        rows = len(pyarrow.csv.read_csv(io.BytesIO(answer.content), parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True)))
+        rows = len(
+            pyarrow.csv.read_csv(
+                io.BytesIO(answer.content), parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True)
+            )
+        )
     elif kind == "parquet":
         rows = len(pyarrow.parquet.read_table(io.BytesIO(answer.content)))
     else:
@@ -181,7 +188,9 @@ def test_documents_are_added_and_found_at_once(writing: TestClient) -> None:
     writing.get("/api/map")
     told = writing.post("/api/add", json={"documents": [{"id": "new", "text": "The glacier violin exploded at dawn"}]})
     assert told.json() == {"added": 1, "updated": 0, "unchanged": 0, "ignored_columns": [], "documents": 299}
-    assert writing.get("/api/search", params={"q": "glacier violin", "mode": "lexical"}).json()["hits"][0]["id"] == "new"
+    assert (
+        writing.get("/api/search", params={"q": "glacier violin", "mode": "lexical"}).json()["hits"][0]["id"] == "new"
+    )
     assert unpack(writing.get("/api/map").content)[0]["ids"].count("new") == 1
 
 

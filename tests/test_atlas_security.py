@@ -15,7 +15,7 @@ SCRIPT = "<script>document.title='taken'</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
-def client(tickets_space: Path, tmp_path_factory: pytest.TempPathFactory):  # noqa: ANN201
+def client(tickets_space: Path, tmp_path_factory: pytest.TempPathFactory):
     path = Path(shutil.copytree(tickets_space, tmp_path_factory.mktemp("guarded") / "tickets.space"))
     with serving(path) as client:
         yield client
@@ -140,7 +140,7 @@ def test_uploads_are_bounded_in_size_and_rate(own_space: Path) -> None:
     with serving(own_space, write=True, limits=Limits(body=2_000, changes=3)) as client:
         assert client.post("/api/add/file", content=b"a" * 2_001).status_code == 413
 
-        def drip():  # noqa: ANN202
+        def drip():
             for _ in range(30):
                 yield b"a" * 100
 

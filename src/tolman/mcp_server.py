@@ -12,7 +12,7 @@ from tolman.errors import MissingExtra, QueryError, TolmanError
 from tolman.space.space import LatentSpace
 
 MOST = 50
-_LONGEST = 20_000  # characters of a document
+_LONGEST, _SHORT = 20_000, 300  # characters of a document, and of one in a list
 
 
 class Tools:
@@ -45,8 +45,8 @@ class Tools:
         others = [(int(p), float(c)) for p, c in zip(near.positions_K, near.cosines_K, strict=True) if p != row][:k]
         rows = self._space.store.take([position for position, _ in others], ["id", "title", "text"]).to_pylist()
         return [
-            {"id": row["id"], "title": row["title"] or "", "cosine": round(cosine, 4), "text": (row["text"] or "")[:300]}
-            for row, (_, cosine) in zip(rows, others, strict=True)
+            {"id": r["id"], "title": r["title"] or "", "cosine": round(cosine, 4), "text": (r["text"] or "")[:_SHORT]}
+            for r, (_, cosine) in zip(rows, others, strict=True)
         ]
 
     def topics(self) -> list[dict[str, Any]]:
@@ -57,7 +57,10 @@ class Tools:
     def document(self, id: str) -> dict[str, Any]:
         """One document with its text and metadata."""
         found = self._space.take([id])[0]
-        metadata = {name: value if isinstance(value, str | int | float) else str(value) for name, value in found.metadata.items()}
+        metadata = {
+            name: value if isinstance(value, str | int | float) else str(value)
+            for name, value in found.metadata.items()
+        }
         return {"id": found.id, "title": found.title, "text": found.text[:_LONGEST], "metadata": metadata}
 
 

@@ -81,4 +81,3 @@ def opened(browser: Any, address: str) -> Iterator[Page]:
     yield page
     assert page.errors == []
     page.context.close()
-

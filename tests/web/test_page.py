@@ -1,4 +1,4 @@
-"""The page in a real browser: every view opened, searched, lassoed, renamed, exported; nothing is broken for anybody."""
+"""The page in a real browser: every view opened, searched, lassoed, renamed, exported, and by anybody."""
 
 import json
 import subprocess
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from conftest import Page
 
+VIEWS = ("/", "/?q=refund", "/?view=topics", "/?view=place", "/?view=words&word=refund", "/?view=about")
 WEB = Path(__file__).parents[2] / "web"
 AXE = WEB / "node_modules/axe-core/axe.min.js"
 
@@ -135,14 +136,17 @@ def test_scripts_in_documents_stay_text(opened: Page) -> None:
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core isn't installed: npm ci in web/")
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/?q=refund", "/?view=topics", "/?view=place", "/?view=words&word=refund", "/?view=about"])
+@pytest.mark.parametrize(
+    "path", ["/", "/?q=refund", "/?view=topics", "/?view=place", "/?view=words&word=refund", "/?view=about"]
+)
 def test_axe_finds_no_serious_fault(browser: Any, address: str, theme: str, path: str) -> None:
     opened = Page(browser, address, color_scheme=theme)
     page = opened.open(path)
     page.wait_for_timeout(700)
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, { rules: { region: { enabled: false } } })")
-    serious = [(each["id"], [node["html"][:140] for node in each["nodes"][:3]]) for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    grave = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    serious = [(each["id"], [node["html"][:140] for node in each["nodes"][:3]]) for each in grave]
     assert serious == []
     assert opened.errors == []
     opened.context.close()
@@ -164,5 +168,8 @@ def test_the_committed_page_is_that_of_the_source(tmp_path: Path) -> None:
     built = tmp_path / "static"
     subprocess.run(["npx", "vite", "build", "--outDir", str(built), "--logLevel", "error"], cwd=WEB, check=True)
     committed = Path(__file__).parents[2] / "src/tolman/atlas/static"
-    files = lambda folder: {f.relative_to(folder).as_posix(): f.read_bytes() for f in folder.rglob("*") if f.is_file()}  # noqa: E731
+
+    def files(folder: Path) -> dict[str, bytes]:
+        return {f.relative_to(folder).as_posix(): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
     assert files(built) == files(committed), "make web, and commit what it writes"

@@ -1,11 +1,11 @@
 """/api/space, /api/health, /api/metrics: what is served, and how it goes."""
 
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from tolman import __version__
 from tolman.atlas.answers import HealthAnswer, SpaceAnswer
 from tolman.atlas.course import CourseAnswer, read_course
 from tolman.atlas.live import LiveSpace, Snapshot
@@ -95,6 +95,6 @@ def _space(snapshot: Snapshot, name: str, write: bool) -> SpaceAnswer:
         metadata=list(space.store.metadata_columns),
         labelled=space.table(["label"])["label"].null_count < len(space),
         calibrated=space.description.search.confidence is not None,
-        tolman=__version__,
+        tolman=version("tolman"),
         description={key: described[key] for key in described if key not in ("search", "encoder")},
     )

@@ -6,6 +6,7 @@ uvicorn.run(create_app("tickets.space"))
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -13,7 +14,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from tolman import __version__
 from tolman.atlas.about import about_routes
 from tolman.atlas.adding import adding_routes
 from tolman.atlas.answers import Failure
@@ -77,7 +77,7 @@ def create_app(
 
     app = FastAPI(
         title=f"Tolman: {live.name}",
-        version=__version__,
+        version=version("tolman"),
         description="A latent space over HTTP. Every failure is one object with one line: `error`.",
         openapi_url="/api/openapi.json",
         docs_url=None,
