@@ -12,7 +12,7 @@ export function lookOf(
 ): { look: Look; legend: Legend } {
   const ground = GROUND[theme];
   const made = (index: Uint8Array | Uint16Array, colors: Uint32Array, legend: Legend) => ({
-    look: { index, colors, ground, pale: colors.map((color) => mixed(color, ground, 0.84)) }, legend,
+    look: { index, colors, ground, pale: colors.map((color) => mixed(color, ground, theme === "light" ? 0.8 : 0.72)) }, legend,
   });
   const shades = ramp(theme), bar = [...shades].map(css);
   if (by === "trust") {
@@ -64,14 +64,14 @@ function ranked(scores: Float32Array) {
 /** Who stands out: those selected, else those found, else those of a topic, else all. */
 export function emphasisOf(
   map: MapData, rows: number[] | null, result: SearchAnswer | null, topic: Topic | undefined, hidden: Set<number>,
-  index: Uint8Array | Uint16Array,
+  index: Uint8Array | Uint16Array, shades: boolean,
 ): Uint8Array {
   const emphasis = new Uint8Array(map.x.length);
   if (rows) { emphasis.fill(PALE); for (const row of rows) emphasis[row] = FULL; }
   else if (topic && map.topics) {
     const of = map.topics[topic.depth];
     for (let i = 0; i < emphasis.length; i++) emphasis[i] = of[i] === topic.id ? FULL : PALE;
-  } else if (result?.hits.length) {
+  } else if (result?.hits.length && !shades) {
     emphasis.fill(PALE);
     for (const hit of result.hits) if (hit.row >= 0) emphasis[hit.row] = FULL;
   } else emphasis.fill(FULL);
