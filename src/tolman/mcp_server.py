@@ -36,7 +36,11 @@ class Tools:
         return {"relevant": found.relevant, "hits": hits}
 
     def neighbours(self, id: str, k: int = 10) -> list[dict[str, Any]]:
-        """The documents nearest to one, with their cosines."""
+        """The documents nearest to one, with their cosines.
+
+        Raises:
+            QueryError: there is no such document.
+        """
         row = int(self._space.store.positions([id])[0])
         if row < 0:
             raise QueryError(f"there is no document with id {id[:100]!r}")

@@ -26,7 +26,11 @@ class Text(BaseModel):
 
 
 def placing_routes(live: LiveSpace) -> APIRouter:
-    """Where a text lands."""
+    """Where a text lands.
+
+    Raises:
+        QueryError: told to who asks with an empty text.
+    """
     routes = APIRouter(tags=["map"])
 
     @routes.post("/api/project")
