@@ -4,8 +4,9 @@
 together: topics are found without labels, so nothing is held out.
 """
 
+import argparse
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
 from tolman.errors import SpaceError
 from tolman.learning import learn
-from tolman.space.space import LatentSpace, open_space
+from tolman.space.space import open_space
 
 BASES = ("scratch", "minilm", "scratch+minilm")
 
@@ -82,7 +83,8 @@ CLASSES: dict[str, Callable[[Path], LabelledSet]] = {
 class LabelledSpace:
     """Vectors of one space with what belongs to them, in the space's order."""
 
-    space: LatentSpace
+    name: str
+    base: str
     vectors: np.ndarray
     contents: list[str]
     labels: np.ndarray
@@ -97,6 +99,24 @@ def labelled_space(s: LabelledSet, base: str, cache: Path) -> LabelledSpace:
         objectives = "none" if base == "minilm" else None
         space = learn(s.corpus(), path, base=base, objectives=objectives, budget=60)
     rows = space.table(["label", "fulltext"])
-    return LabelledSpace(
-        space, np.array(space.vectors()), rows["fulltext"].to_pylist(), np.array(rows["label"].to_pylist())
-    )
+    labels = np.array(rows["label"].to_pylist())
+    return LabelledSpace(s.name, base, np.array(space.vectors()), rows["fulltext"].to_pylist(), labels)
+
+
+def parser_for_spaces(description: str | None) -> argparse.ArgumentParser:
+    """--data, --cache, --sets, --bases and --name: what benchmarks over labelled spaces have in common."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True, help="where spaces are, or are put")
+    parser.add_argument("--sets", default=",".join(CLASSES))
+    parser.add_argument("--bases", default=",".join(BASES))
+    parser.add_argument("--name", default="", help="added to the name of the result file")
+    return parser
+
+
+def labelled_spaces(options: argparse.Namespace) -> Iterator[LabelledSpace]:
+    """Every set with every base that was asked for."""
+    for name in options.sets.split(","):
+        labelled = CLASSES[name](options.data)
+        for base in options.bases.split(","):
+            yield labelled_space(labelled, base, options.cache)

@@ -1,13 +1,14 @@
-"""Senses found without labels against senses that people marked: interest, line, hard, serve (Leacock, Bruce; Senseval).
+"""Senses found without labels against senses that people marked: interest, line, hard, serve of Senseval.
 
     OMP_NUM_THREADS=1 python benchmarks/senses.py --data DATA [--bases minilm,scratch,scratch+minilm] [--budget 60s]
 
 One space of the contexts of all four words, one document a context. Each word's senses are found from all its
 occurrences there; measured are those that people marked. Accuracy is by the best one-to-one map of found to marked
-senses (Hungarian); the most frequent sense (MFS) is what one gets by finding nothing. Search: for each marked sense with
-at least ten contexts, the query WORD~NUMBER of the found sense that the map gives it, and WORD~HINT with a hint written
-before anything was measured, against the plain queries WORD and WORD HINT; a hit is right if its context has the
-sense, or another occurrence in it wasn't marked at all and is passed over.
+senses (Hungarian); the most frequent sense (MFS) is what one gets by finding nothing.
+
+Search: for each marked sense with at least ten contexts the queries WORD, WORD~NUMBER (of the found sense that the map
+gives it; WORD alone where it gives none), WORD HINT and WORD~HINT. Hints are words of the senses' definitions. A hit is
+right if it is a context that was marked with the sense.
 """
 
 import argparse
@@ -30,11 +31,11 @@ from tolman.space.space import LatentSpace
 
 WORDS = ("interest", "line", "serve", "hard")
 HINTS = {
-    "interest_1": "attention", "interest_2": "hobby", "interest_3": "hobby", "interest_4": "advantage",
+    "interest_1": "attention", "interest_2": "curiosity", "interest_3": "hobby", "interest_4": "advantage",
     "interest_5": "stake", "interest_6": "rates",
     "product": "product", "phone": "phone", "text": "poem", "division": "boundary", "cord": "fishing",
     "formation": "queue",
-    "SERVE10": "food", "SERVE12": "purpose", "SERVE2": "community", "SERVE6": "army",
+    "SERVE10": "food", "SERVE12": "office", "SERVE2": "purpose", "SERVE6": "customers",
     "HARD1": "difficult", "HARD2": "stern", "HARD3": "surface",
 }  # fmt: skip
 _INSTANCE = re.compile(r'<instance id="[^"]*">(.*?)</instance>', re.S)
@@ -86,9 +87,9 @@ def main() -> None:
             measured = [measure(space, base, word, contexts[word]) for word in WORDS]
         rows += [*measured, mean(base, measured)]
     notes = (
-        f"One space of all four words' contexts a base; scratch learned for {options.budget}; MiniLM as it is. 'found': "
-        "share of the marked occurrences among the occurrences that the space found. 'sure': AUROC of an occurrence's "
-        "confidence as a sign that it is right. P@10: mean over marked senses with ten contexts or more, dense search."
+        f"One space of all four words' contexts a base; scratch learned for {options.budget}; MiniLM as it is. found: "
+        "share of the marked occurrences that the space found. 'sure': AUROC of an occurrence's confidence as a sign "
+        "that it is right. P@10: mean over marked senses with ten contexts or more, dense search."
     )
     write_result(options.name, rows, notes)
 

@@ -9,7 +9,6 @@ Tolman all of `find`: graph, levels, tree, names, places; for BERTopic all of `f
 what numba compiles at first use. `nowhere` is the share of documents in no topic. Spaces lie in DIR, or are made there.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -18,14 +17,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from classes import BASES, CLASSES, LabelledSpace, labelled_space
+from classes import LabelledSpace, labelled_spaces, parser_for_spaces
 from report import Cell, write_result
 from sklearn.metrics import adjusted_mutual_info_score
 
 from tolman.topics.division import NOWHERE
 from tolman.topics.finding import Material, find
 
-RIVALS = ("kmeans", "bertopic", "evoc")
+RIVALS = ("bertopic", "evoc")
 
 
 def row(method: str, labels: np.ndarray, given: LabelledSpace, seconds: float) -> dict[str, Cell]:
@@ -62,27 +61,18 @@ def rival(method: str, python: str, given: LabelledSpace) -> dict[str, Cell]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True, help="where spaces are, or are put")
-    parser.add_argument("--sets", default=",".join(CLASSES))
-    parser.add_argument("--bases", default=",".join(BASES))
+    parser = parser_for_spaces(__doc__)
     parser.add_argument("--rivals", help="Python of an environment with bertopic and evoc")
-    parser.add_argument("--name", default="", help="added to the name of the result file")
     options = parser.parse_args()
     rows: list[dict[str, Cell]] = []
-    for name in options.sets.split(","):
-        s = CLASSES[name](options.data)
-        for base in options.bases.split(","):
-            given = labelled_space(s, base, options.cache)
-            known: dict[str, Cell] = {"set": name, "base": base, "documents": len(given.labels)}
-            found = ours(given)
-            found.append(rival("kmeans", sys.executable, given))
-            found += [rival(method, options.rivals, given) for method in RIVALS[1:] if options.rivals]
-            rows += [known | each for each in found]
-            for each in found:
-                print(known | each, flush=True)
-            write_result(f"topics{options.name}", rows, __doc__ or "")
+    for given in labelled_spaces(options):
+        known: dict[str, Cell] = {"set": given.name, "base": given.base, "documents": len(given.labels)}
+        found = [*ours(given), rival("kmeans", sys.executable, given)]
+        found += [rival(method, options.rivals, given) for method in RIVALS if options.rivals]
+        for each in found:
+            rows.append(known | each)
+            print(rows[-1], flush=True)
+        write_result(f"topics{options.name}", rows, __doc__ or "")
     if not options.rivals:
         print("without --rivals: bertopic and evoc were not run", file=sys.stderr)
 

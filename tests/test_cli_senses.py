@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Cli, tree
 from banks import planted, static_encoder
+from conftest import Cli, tree
 
 from tolman.space.space import LatentSpace, open_space
 

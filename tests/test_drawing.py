@@ -12,7 +12,6 @@ import pytest
 from conftest import tree
 
 from tolman import Label, MissingExtra, QueryError, SourceError, SpaceError, StorageError, draw_map, open_space
-from tolman.drawing import files as drawing_files
 from tolman.drawing.colors import FAINT, GROUNDS, GROUPS, INK, MOST_GROUPS, OTHER, SHADES, ramp
 from tolman.drawing.page import render_page
 from tolman.drawing.picture import draw_picture
@@ -239,7 +238,7 @@ def test_tables_hold_the_map(space, tmp_path):
 @pytest.mark.parametrize(
     ("name", "color", "error", "said"),
     [
-        ("m.gif", None, SourceError, r"expected a name that ends in .html, .png, .svg, .jsonl, .parquet"),
+        ("m.gif", None, SourceError, r"expected a name that ends in .html, .png, .svg, .parquet, .csv, .jsonl, .arrow"),
         ("m", None, SourceError, "expected a name that ends in"),
         ("m.html", "nothere", QueryError, "'nothere' is no column of this space: expected one of label, trust, year"),
         ("m.html", "text", QueryError, "'text' can't be told in colours"),
@@ -261,7 +260,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(space, tmp_path, monkeypatch
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(drawing_files.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StorageError, match=r"can't write .*m\.html: No space left"):
         draw_map(space, file)
     assert [other.name for other in tmp_path.iterdir()] == ["m.html"]

@@ -30,6 +30,7 @@ ORDER = (
     "muon",
     "optimization",
     "encoding",
+    "digests",
     "neighbours",
     "effort",
     "training",

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from clustered import clustered
 
+from tolman.digests import digests_of
 from tolman.projection.layout import lay_out, settle, start_on_plane
-from tolman.projection.order import canonical_order, digests_of, settled_neighbours
+from tolman.projection.order import canonical_order, settled_among, settled_neighbours
 from tolman.projection.trust import neighbours_on_map, shared
 
 VECTORS = clustered(900)
@@ -64,6 +65,8 @@ def test_neighbours_are_those_of_brute_force_and_ties_go_by_the_order():
     assert (np.sort(TRUE, axis=1) == wanted_NK).all()
     many = np.concatenate([np.tile(clustered(1), (40, 1)), clustered(60, seed=1)])
     assert settled_neighbours(many)[39].tolist() == list(range(15))
+    assert settled_neighbours(many)[3].tolist() == [0, 1, 2, *range(4, 16)]
+    assert settled_among(many, many[:1]).tolist() == [list(range(15))]
 
 
 def test_the_order_depends_on_what_is_there_and_not_on_where():

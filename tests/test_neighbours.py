@@ -41,9 +41,11 @@ def test_beyond_the_exact_most_are_found_still(monkeypatch):
     assert np.mean(shared) > 8
 
 
-def test_first_keeps_the_nearest():
+def test_those_of_some_documents():
     found = nearest_neighbours(unit(50), 10)
-    np.testing.assert_array_equal(found.first(3).positions_NK, found.positions_NK[:, :3])
+    rows = np.array([7, 3])
+    np.testing.assert_array_equal(found.of(rows).positions_NK, found.positions_NK[[7, 3]])
+    np.testing.assert_array_equal(found.of(rows).cosines_NK, found.cosines_NK[[7, 3]])
     assert len(found) == 50
 
 

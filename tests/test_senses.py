@@ -1,14 +1,16 @@
+import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from banks import RIVER, planted, shuffled, static_encoder, transformer_encoder
 from conftest import tree
-from banks import planted, shuffled, static_encoder, transformer_encoder
 
 from tolman.corpus.corpus import Corpus
 from tolman.corpus.document import Document
-from tolman.errors import QueryError
+from tolman.errors import MissingExtra, QueryError
 from tolman.models.blended import BlendedEncoder
 from tolman.models.encoder import Encoder
 from tolman.senses.word_senses import WordSenses
@@ -88,6 +90,39 @@ def test_forms_that_full_text_takes_as_one_word_are_one(encoders: dict[str, Enco
     assert purity(space.senses("bank")) >= 0.95
 
 
+def test_comparatives_belong_to_an_english_adjective_that_has_both(
+    encoders: dict[str, Encoder], tmp_path: Path
+) -> None:
+    said = ["a hard {} task", "an even harder {} task", "the hardest {} task", "we serve {} food", "the server is {}"]
+    documents = [Document(f"d{i}{j}", text.format(word)) for j, text in enumerate(said) for i, word in enumerate(RIVER)]
+    space = LatentSpace.create(tmp_path / "x.space", Corpus.from_documents(documents), encoders["static"])
+    space.store.index_fulltext("English")
+    space.describe(replace(space.description, corpus=replace(space.description.corpus, language="English")))
+    assert set(space.senses("hard").forms) == {"hard", "harder", "hardest"}
+    assert len(space.senses("hard").occurrences) == 30
+    assert space.senses("serve").forms == ("serve",)
+
+
+def test_a_place_far_inside_a_long_document_is_found(encoders: dict[str, Encoder], tmp_path: Path) -> None:
+    long = [Document(d.id, "the old town " * 200 + d.text, title="On towns") for d in planted(40, 40, 0)]
+    space = LatentSpace.create(tmp_path / "x.space", Corpus.from_documents(long), encoders["static"])
+    senses = space.senses("bank")
+    contents = {document.id: document.content for document in space.take([o.id for o in senses.occurrences])}
+    assert {contents[o.id][o.start : o.end] for o in senses.occurrences} == {"bank"}
+    assert all(e.text[e.start : e.end] == "bank" for sense in senses.senses for e in sense.examples)
+    assert len(senses.senses) == 2
+    assert purity(senses) >= 0.95
+
+
+def test_without_igraph_the_install_line_is_told(
+    encoders: dict[str, Encoder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = LatentSpace.create(tmp_path / "x.space", planted(20, 20), encoders["static"])
+    monkeypatch.setitem(sys.modules, "igraph", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'tolman\[topics\]'"):
+        space.senses("bank")
+
+
 def test_what_full_text_passes_over_is_found_by_reading(encoders: dict[str, Encoder], tmp_path: Path) -> None:
     corpus = planted(30, 30)
     space = LatentSpace.create(tmp_path / "x.space", corpus, encoders["static"])
@@ -126,7 +161,7 @@ def test_what_has_no_senses_is_told(space: LatentSpace, word: str, told: str) ->
 
 def test_too_few_occurrences_are_told(encoders: dict[str, Encoder], tmp_path: Path) -> None:
     space = LatentSpace.create(tmp_path / "x.space", planted(4, 3), encoders["static"])
-    with pytest.raises(QueryError, match="only 7 times: senses are told apart from 10"):
+    with pytest.raises(QueryError, match="only 7 times: to tell its senses apart takes 10"):
         space.senses("bank")
 
 
@@ -139,7 +174,7 @@ def test_no_such_sense(space: LatentSpace) -> None:
 def test_senses_are_kept_and_made_anew_where_that_is_damaged(encoders: dict[str, Encoder], tmp_path: Path) -> None:
     path = tmp_path / "x.space"
     found = LatentSpace.create(path, planted(30, 30), encoders["static"]).senses("bank")
-    (file,) = (path / "derived" / "senses").iterdir()
+    (file,) = (path / "derived").glob("senses-*.arrow")
     written = file.stat().st_mtime_ns
     assert open_space(path).senses("bank") == found
     assert file.stat().st_mtime_ns == written
@@ -154,7 +189,7 @@ def test_senses_follow_the_documents(encoders: dict[str, Encoder], tmp_path: Pat
     assert len(space.senses("bank")) == 2
     space.remove([f"river{i:03d}" for i in range(40)])
     assert len(space.senses("bank")) == 1
-    assert len(list((space.path / "derived" / "senses").iterdir())) == 1
+    assert len(list((space.path / "derived").glob("senses-*"))) == 1
 
 
 def test_a_folder_that_cannot_be_written_only_keeps_nothing(encoders: dict[str, Encoder], tmp_path: Path) -> None:
@@ -183,11 +218,15 @@ def test_the_sense_meant_comes_first(space: LatentSpace, mode: str, hint: str, k
 
 
 def test_the_others_follow(space: LatentSpace) -> None:
-    plain, found = space.search("bank", len(space), mode="dense"), space.search("bank~2", len(space), mode="dense")
     inside = set(space.senses("bank").documents_of(2))
-    assert {hit.id for hit in found[: len(inside)]} == inside
-    assert [hit.id for hit in found[len(inside) :]] == [hit.id for hit in plain if hit.id not in inside]
-    assert [hit.id for hit in found[: len(inside)]] == [hit.id for hit in plain if hit.id in inside]
+    for query, said in (
+        ("bank~river", "bank river"),
+        ("bank~2", " ".join(["bank", *space.senses("bank").sense(2).words[:3]])),
+    ):
+        plain, found = (space.search(q, len(space), mode="dense") for q in (said, query))
+        assert {hit.id for hit in found[: len(inside)]} == inside
+        assert [hit.id for hit in found[: len(inside)]] == [hit.id for hit in plain if hit.id in inside]
+        assert [hit.id for hit in found[len(inside) :]] == [hit.id for hit in plain if hit.id not in inside]
 
 
 def test_a_filter_holds_for_a_sense_too(space: LatentSpace) -> None:

@@ -41,16 +41,17 @@ def test_another_order_of_rows_gives_the_same_topics():
 
 def test_levels_are_nested():
     material, _ = planted_material([40] * 8 + [30] * 20, spread=0.8, dim=64)
-    tree = find(material).tree
+    found = find(material)
+    tree = found.tree
     for topic in tree.at("fine"):
         assert set(tree.shown_N[tree.fine_N == topic.id]) == {topic.parent}
     for topic in tree.at("shown"):
-        assert topic.size == (tree.shown_N == topic.id).sum()
+        assert topic.size == (tree.shown_N[~found.places.outside_N] == topic.id).sum()
         assert topic.parent is None or tree.topics[topic.parent].depth == "broad"
 
 
 def test_most_documents_keep_their_topic_and_all_topics_their_names_when_more_come():
-    material, classes = planted_material(SIZES, spread=1.0)
+    material, _ = planted_material(SIZES, spread=1.0)
     known = np.sort(np.random.default_rng(0).permutation(len(material))[: int(0.8 * len(material))])
     first = find(material.take(known))
     before = as_known(first, known, len(material))
@@ -61,7 +62,6 @@ def test_most_documents_keep_their_topic_and_all_topics_their_names_when_more_co
         if number in again.tree.topics:
             assert again.tree.topics[number].name == topic.name
     assert (again.tree.shown_N >= 0).all()
-    del classes
 
 
 def test_a_class_that_nobody_had_seen_becomes_a_topic():
@@ -143,3 +143,18 @@ def test_documents_without_known_words_belong_nowhere():
 
 def test_a_small_corpus_may_have_small_topics():
     assert [smallest_topic(documents) for documents in (30, 1_000, 100_000)] == [3, 5, 10]
+
+
+def test_probabilities_are_those_of_the_topic_that_a_document_is_in():
+    material, _ = planted_material(SIZES, spread=1.2)
+    found = find(material)
+    numbers = [topic.id for topic in sorted(found.tree.at("shown"), key=lambda topic: topic.id)]
+    np.testing.assert_array_equal(np.array(numbers)[found.places.topic_N], found.tree.shown_N)
+    assert (found.places.margin_N <= found.places.probability_N + 1e-12).all()
+
+
+def test_an_old_document_is_never_sent_nowhere():
+    material, _ = planted_material(SIZES, spread=1.0)
+    first = find(material)
+    again = find_again(material, first.tree)
+    assert not again.places.outside_N.any()

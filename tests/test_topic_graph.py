@@ -44,7 +44,7 @@ def test_votes_are_sums_of_ties_to_each_group():
 
 
 def test_a_partition_of_groups_has_the_modularity_it_has_among_documents():
-    vectors, classes = planted([40, 40, 40])
+    vectors, _ = planted([40, 40, 40])
     graph = build_graph(vectors, neighbours=8)
     groups = contract(graph, first_neighbour_groups(graph))
     alone = contract(graph, np.arange(120))
@@ -52,7 +52,6 @@ def test_a_partition_of_groups_has_the_modularity_it_has_among_documents():
     of_groups = modularity(groups, *groups.weigh(graph.weights_E), parts_of_groups)
     of_documents = modularity(alone, *alone.weigh(graph.weights_E), parts_of_groups[groups.groups_N])
     assert of_groups == pytest.approx(of_documents)
-    del classes
 
 
 def test_groups_of_first_neighbours_hold_each_document_and_its_nearest():

@@ -70,8 +70,14 @@ def test_labels_and_rows_and_members_agree(space: LatentSpace) -> None:
     assert rows["topic"].fill_null(-1).to_pylist() == topics.labels.tolist()
     for topic in topics.shown:
         assert set(topics.members(topic.id)["topic"].to_pylist()) == {topic.id}
-        assert len(topics.members(topic.id)) == (topics.labels == topic.id).sum()
+        assert len(topics.members(topic.id)) == (topics.labels == topic.id).sum() == topic.size
     assert set(topics.documents("fine")["topic"].drop_null().to_pylist()) <= {topic.id for topic in topics}
+
+
+def test_where_there_are_no_broad_topics_the_shown_are_the_broadest(space: LatentSpace) -> None:
+    topics = space.topics()
+    assert not topics.broad
+    assert topics.documents("broad").equals(topics.documents("shown"))
 
 
 def test_what_comes_is_placed_and_what_goes_is_gone(space: LatentSpace) -> None:
@@ -85,6 +91,16 @@ def test_what_comes_is_placed_and_what_goes_is_gone(space: LatentSpace) -> None:
     assert "refund0" not in rows
     assert after[where["lamp"]].size == before[where["lamp"]].size + 1
     assert after[where["refund"]].size == before[where["refund"]].size - 1
+
+
+def test_all_documents_may_be_replaced(space: LatentSpace) -> None:
+    before = space.topics()
+    space.add(Corpus.from_documents(documents(("violin", "harbour", "glacier"))))
+    space.remove([f"{subject}{number}" for subject in SUBJECTS for number in range(40)])
+    after = space.topics()
+    assert len(after.labels) == 120
+    assert min(topic.id for topic in after.shown) > max(topic.id for topic in before)
+    assert len(after.find_again().shown) == len(after.shown)
 
 
 def test_a_document_whose_text_changed_is_placed_anew(space: LatentSpace) -> None:
@@ -142,11 +158,11 @@ def test_merged_topics_stay_one_and_can_be_split_again(space: LatentSpace) -> No
     again = space.topics().find_again(bearable=1.0)
     one = merged.labels == where["lamp"]
     assert (again.labels[one] == where["lamp"]).all()
-    parts = {part.name: part.size for part in merged.children(where["lamp"])}
-    split = merged.split(where["lamp"])
-    assert split[where["garden"]].size == before[where["garden"]].size
+    parts = {part.name: part.size for part in again.children(where["lamp"])}
+    split = again.split(where["lamp"])
+    assert split[where["garden"]].name == before[where["garden"]].name
     assert parts.items() <= {topic.name: topic.size for topic in split.shown}.items()
-    assert sum(parts.values()) == merged[where["lamp"]].size
+    assert sum(parts.values()) == again[where["lamp"]].size
 
 
 def test_a_topic_that_another_was_merged_into_is_itself_again_when_split(space: LatentSpace) -> None:
@@ -170,6 +186,15 @@ def test_a_topics_that_is_out_of_date_says_so(space: LatentSpace) -> None:
     space.remove(["refund1"])
     with pytest.raises(QueryError, match="ask for them again"):
         topics.documents()
+
+
+def test_a_change_of_topics_that_others_brought_up_to_date_is_refused_and_loses_nothing(space: LatentSpace) -> None:
+    topics, other = space.topics(), open_space(space.path)
+    other.add(Corpus.from_documents([document(77, "lamp")]))
+    other.topics().rename(1, "one")
+    with pytest.raises(QueryError, match="ask for them again"):
+        topics.rename(0, "zero")
+    assert open_space(space.path).topics()[1].name == "one"
 
 
 @pytest.mark.parametrize(

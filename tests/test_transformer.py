@@ -36,6 +36,14 @@ def test_no_texts(encoder):
     assert encoder.count_tokens([]) == []
 
 
+def test_tokens_of_many_texts_are_those_of_each(encoder):
+    texts = [*TEXTS, "cat " * 150]
+    for text, states in zip(texts, encoder.tokens_many(texts), strict=True):
+        alone = encoder.tokens(text)
+        assert states.spans == alone.spans
+        np.testing.assert_allclose(states.vectors_TD, alone.vectors_TD, atol=1e-5)
+
+
 def test_bfloat16_stays_close_to_float32(folder, encoder):
     vectors_ND = TransformerEncoder.load(folder, precision="bfloat16").encode(TEXTS)
     assert vectors_ND.dtype == np.float32

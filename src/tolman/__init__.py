@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from tolman.search import Hit, SearchResult
     from tolman.senses.word_senses import WordSenses
     from tolman.space.space import LatentSpace, open_space
+    from tolman.topics.topics import Place, Topics
+    from tolman.topics.tree import Topic
     from tolman.tracking import tracked
     from tolman.words import Words
 
@@ -57,10 +59,13 @@ _HOMES = {
     "Map": "projection.map",
     "Meter": "cost",
     "PairEvaluation": "language_evaluation",
+    "Place": "topics.topics",
     "Prediction": "prediction",
     "ReconstructionEvaluation": "reconstruction",
     "SearchResult": "search",
     "TextEvaluation": "language_evaluation",
+    "Topic": "topics.tree",
+    "Topics": "topics.topics",
     "WordSenses": "senses.word_senses",
     "Words": "words",
     "distil": "distillation",
@@ -97,6 +102,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "PairEvaluation",
+    "Place",
     "Prediction",
     "Progress",
     "QueryError",
@@ -109,6 +115,8 @@ __all__ = [
     "StorageError",
     "TextEvaluation",
     "TolmanError",
+    "Topic",
+    "Topics",
     "Tuning",
     "WordSenses",
     "Words",

@@ -36,9 +36,16 @@ class Neighbours:
     def __len__(self) -> int:
         return len(self.positions_NK)
 
-    def first(self, k: int) -> "Neighbours":
-        """Only the `k` nearest of each."""
-        return Neighbours(self.positions_NK[:, :k], self.cosines_NK[:, :k])
+    def of(self, rows: Ints) -> "Neighbours":
+        """Only those of some documents."""
+        return Neighbours(self.positions_NK[rows], self.cosines_NK[rows])
+
+    def without(self, own_N: Ints) -> "Neighbours":
+        """One fewer of each: without its own row, or without the last where equals took that one's place."""
+        other_NK = self.positions_NK != own_N[:, None]
+        other_NK[other_NK.all(axis=1), -1] = False
+        shape = len(self), other_NK.shape[1] - 1
+        return Neighbours(self.positions_NK[other_NK].reshape(shape), self.cosines_NK[other_NK].reshape(shape))
 
 
 def nearest_neighbours(vectors_ND: Floats, k: int) -> Neighbours:
@@ -55,7 +62,7 @@ def nearest_neighbours(vectors_ND: Floats, k: int) -> Neighbours:
     if k < 1:
         return Neighbours(np.empty((documents, 0), np.int64), np.empty((documents, 0), np.float32))
     cosines_NK, positions_NK = _index(vectors_ND).search(vectors_ND, k + 1)
-    return _without_self(positions_NK, cosines_NK)
+    return Neighbours(positions_NK, cosines_NK).without(np.arange(documents))
 
 
 def nearest_among(vectors_ND: Floats, queries_QD: Floats, k: int) -> Neighbours:
@@ -79,13 +86,3 @@ def _index(vectors_ND: Floats) -> faiss.Index:
     index.add(vectors_ND)
     index.nprobe = _CELLS_PROBED
     return index
-
-
-def _without_self(positions_NK: Ints, cosines_NK: Floats) -> Neighbours:
-    """Drop each row's own place. A row with many equals may not be among the first; then the last goes."""
-    documents, found = positions_NK.shape
-    other_NK = positions_NK != np.arange(documents)[:, None]
-    other_NK[other_NK.all(axis=1), -1] = False
-    return Neighbours(
-        positions_NK[other_NK].reshape(documents, found - 1), cosines_NK[other_NK].reshape(documents, found - 1)
-    )

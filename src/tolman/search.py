@@ -3,8 +3,8 @@
 Hybrid takes the best documents of either, completes what the other lacks (cosines exactly, BM25 as 0), and ranks them
 all by one sum of normalised scores: see `tolman.ranking`.
 
-A query may ask for one sense of a word (`bank~river`): documents that have the word in it then come first, in the order of
-the mode, and the others after them. See `tolman.senses.hints`.
+A query may ask for one sense of a word (`bank~river`): documents that have the word in it then come first, in the order
+of the mode, and the others after them. See `tolman.senses.hints`.
 
 Legend for shapes:
     Q  queries

@@ -4,10 +4,12 @@ Libraries written in Rust report a full disk in their own exceptions: safetensor
 bare Exception. Only the text says what happened.
 """
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from tolman.errors import StorageError
 
@@ -68,3 +70,26 @@ def storing(doing: str) -> Iterator[None]:
         if refusal is None:
             raise
         raise StorageError(f"{doing}: {refusal}") from error
+
+
+def write_whole(file: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Put a file in its place in one step: whoever reads sees the one that was there or the new one, after a kill too.
+
+    Args:
+        file: where; what is there is replaced.
+        write: is given the open file.
+
+    Raises:
+        StorageError: the disk refused; what was there is untouched.
+    """
+    beside = file.with_name(f"{file.name}.{os.getpid()}.partial")
+    with storing(f"can't write {file}"):
+        try:
+            with beside.open("wb") as opened:
+                write(opened)
+                opened.flush()
+                os.fsync(opened.fileno())
+            beside.replace(file)
+        finally:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)

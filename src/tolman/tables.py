@@ -1,42 +1,41 @@
 """Tables as files that other programs read."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
 from tolman.errors import QueryError
-from tolman.storage import storing
+from tolman.storage import folders_above, write_whole
 
 
-def _parquet(table: pa.Table, file: Path) -> None:
+def _parquet(table: pa.Table, file: BinaryIO) -> None:
     from pyarrow import parquet
 
     parquet.write_table(table, file)
 
 
-def _csv(table: pa.Table, file: Path) -> None:
+def _csv(table: pa.Table, file: BinaryIO) -> None:
     from pyarrow import csv
 
     plain = [field.name for field in table.schema if not pa.types.is_nested(field.type)]
     csv.write_csv(table.select(plain), file)
 
 
-def _jsonl(table: pa.Table, file: Path) -> None:
-    with file.open("w", encoding="utf-8") as out:
-        for batch in table.to_batches(4_096):
-            for row in batch.to_pylist():
-                out.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+def _jsonl(table: pa.Table, file: BinaryIO) -> None:
+    for batch in table.to_batches(4_096):
+        for row in batch.to_pylist():
+            file.write(json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n")
 
 
-def _arrow(table: pa.Table, file: Path) -> None:
-    with pa.OSFile(str(file), "wb") as opened, pa.ipc.new_file(opened, table.schema) as out:
+def _arrow(table: pa.Table, file: BinaryIO) -> None:
+    with pa.ipc.new_file(file, table.schema) as out:
         out.write_table(table)
 
 
-WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {
+WRITERS: dict[str, Callable[[pa.Table, BinaryIO], None]] = {
     ".parquet": _parquet,
     ".csv": _csv,
     ".jsonl": _jsonl,
@@ -50,7 +49,7 @@ def require_table_file(file: Path) -> None:
     Raises:
         QueryError: its ending is none of those that can be written.
     """
-    if file.suffix not in WRITERS:
+    if file.suffix.lower() not in WRITERS:
         raise QueryError(f"expected a file that ends in {', '.join(WRITERS)}, got {file}")
 
 
@@ -64,10 +63,5 @@ def write_table(table: pa.Table, file: Path) -> None:
         StorageError: the disk refused.
     """
     require_table_file(file)
-    beside = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    with storing(f"can't write {file}"):
-        try:
-            WRITERS[file.suffix](table, beside)
-            os.replace(beside, file)
-        finally:
-            beside.unlink(missing_ok=True)
+    with folders_above(file):
+        write_whole(file, lambda opened: WRITERS[file.suffix.lower()](table, opened))

@@ -1,7 +1,7 @@
 """The words and phrases of a corpus: what stands in enough documents, and what stands together more than by chance.
 
-A phrase is two or three words side by side whose normalised pointwise mutual information (Bouma 2009) is high; of three,
-both pairs must be phrases. Function words are no part of any.
+A phrase is two or three words side by side whose normalised pointwise mutual information (Bouma 2009) is high; of
+three, both pairs must be phrases. Function words are no part of any.
 """
 
 import heapq

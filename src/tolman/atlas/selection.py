@@ -112,8 +112,9 @@ def _words(snapshot: Snapshot, inside_N: "np.ndarray") -> list[Share]:
     rows = np.concatenate([selected, others])
     texts = [text or "" for text in snapshot.space.store.take(rows, ["fulltext"])["fulltext"].to_pylist()]
     parts_N = np.repeat([0, 1], [len(selected), len(others)])
-    told = describe(texts, parts_N)[0]
-    said = [" \n ".join(" ".join(clause) for clause in clauses(text)) for text in texts]
+    tokens = [clauses(text) for text in texts]
+    told = describe(tokens, parts_N)[0]
+    said = [" \n ".join(" ".join(clause) for clause in each) for each in tokens]
     return [
         Share(
             value=word,

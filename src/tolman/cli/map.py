@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @click.command("map")
 @space_argument
 @click.option(
-    "-o", "--output", metavar="FILE", type=PATH, help="A .html, .png or .svg to look at, a .jsonl or .parquet."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=PATH,
+    help="A .html, .png or .svg to look at; .parquet .csv .jsonl .arrow: a table.",
 )
 @click.option("--color", metavar="COLUMN", help="Colour by a column, label or trust.  [default: label, else trust]")
 @click.option("--seed", type=int, help="Of a map that is made now.  [default: 0]")

@@ -98,7 +98,7 @@ def as_json(result: "SearchResult") -> dict[str, Any]:
 
 
 def print_result(result: "SearchResult") -> None:
-    """Hits for people: a line with the facts, under it the passage that matched. What became of senses goes to stderr."""
+    """Hits for people: a line with the facts, under it the passage that matched; what became of senses on stderr."""
     for choice in result.senses:
         told = choice.note or f"sense {choice.number} ({', '.join(choice.words[:5])})"
         click.echo(shown(f"{choice.word}~{choice.hint}{' is read as text' if choice.note else ''}: {told}"), err=True)

@@ -37,8 +37,7 @@ def senses(space: Path, word: str, *, occurrences: bool, k: int, exact: bool, js
       tolman senses tickets.space charge --occurrences > charge.jsonl
       tolman search tickets.space "charge~card"
     """
-    if k < 0:
-        raise QueryError(f"expected a number of contexts, got {k}")
+    _require_count(k)
     from tolman.space.space import open_space
 
     found = open_space(space).senses(word, exact=exact)
@@ -71,3 +70,8 @@ def _marked(example: "Example") -> str:
     """The context on one line, the word between stars."""
     before, after = example.text[: example.start], example.text[example.end :]
     return shown(" ".join(f"{before}*{example.text[example.start : example.end]}*{after}".split()))
+
+
+def _require_count(contexts: int) -> None:
+    if contexts < 0:
+        raise QueryError(f"expected a number of contexts, got {contexts}")

@@ -179,10 +179,7 @@ def print_place(found: "Topics", text: str, *, json: bool) -> None:
 
 def print_topics(found: "Topics", depth: "Depth") -> None:
     """The tree, for people."""
-    for topic in found.broad or found.shown:
-        _print_branch(found, topic, depth, indent=0)
-    orphans = [topic for topic in found.shown if topic.parent is None] if found.broad else []
-    for topic in orphans:
+    for topic in [*found.broad, *(topic for topic in found.shown if topic.parent is None)]:
         _print_branch(found, topic, depth, indent=0)
     nowhere = int((found.labels < 0).sum())
     if nowhere:
@@ -190,14 +187,16 @@ def print_topics(found: "Topics", depth: "Depth") -> None:
 
 
 def _print_branch(found: "Topics", topic: "Topic", depth: "Depth", indent: int) -> None:
+    from tolman.topics.tree import DEPTHS
+
     pin = " (pinned)" if topic.pinned else ""
     more = ", ".join(word for word in topic.words[:_WORDS_SHOWN] if word not in topic.name)
     name = click.style(shown(topic.name), bold=topic.depth != "fine")
     click.echo(
         f"{topic.id:4d}  {topic.size:6,d}  {'  ' * indent}{name}{pin}  {click.style(shown(more), dim=True)}".rstrip()
     )
-    if topic.depth != depth:
-        for child in found.children(topic.id):
+    for child in found.children(topic.id):
+        if DEPTHS.index(child.depth) <= DEPTHS.index(depth):
             _print_branch(found, child, depth, indent + 1)
 
 

@@ -1,13 +1,10 @@
 """A map written to a file, in the form that its name asks for."""
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tolman.drawing.page import render_page
 from tolman.drawing.picture import draw_picture
@@ -15,7 +12,8 @@ from tolman.drawing.scene import Label, Scene, scene_of
 from tolman.drawing.vector import render_svg
 from tolman.errors import SourceError, SpaceError
 from tolman.progress import Progress, Silent
-from tolman.storage import folders_above, storing
+from tolman.storage import folders_above, write_whole
+from tolman.tables import WRITERS, write_table
 
 if TYPE_CHECKING:
     from tolman.projection.map import Map
@@ -31,7 +29,7 @@ def draw_map(
     drawn: "Map | None" = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write the map of `space`: .html a page to wander in, .png and .svg pictures, .jsonl and .parquet a table.
+    """Write the map of `space`: .html a page to wander in, .png and .svg pictures, else a table (`tables.WRITERS`).
 
     Args:
         space: any of at least two documents; its map is made if there is none.
@@ -52,12 +50,12 @@ def draw_map(
     require_output(output)
     drawn = drawn or space.map(progress=progress)
     (progress or Silent()).start(f"writing {output.name}")
-    if output.suffix.lower() in _TABLES:
-        write = _table_writer(output, _table(space, drawn))
-    else:
-        write = _PAINTERS[output.suffix.lower()](scene_of(space, drawn, color, labels))
-    with folders_above(output), storing(f"can't write {output}"):
-        _replace(output, write)
+    if output.suffix.lower() in WRITERS:
+        write_table(_table(space, drawn), output)
+        return
+    write = _PAINTERS[output.suffix.lower()](scene_of(space, drawn, color, labels))
+    with folders_above(output):
+        write_whole(output, write)
 
 
 def require_output(output: Path) -> None:
@@ -67,7 +65,7 @@ def require_output(output: Path) -> None:
         SourceError: of another ending.
         SpaceError: it is a folder.
     """
-    known = (*_PAINTERS, *_TABLES)
+    known = (*_PAINTERS, *WRITERS)
     if output.suffix.lower() not in known:
         raise SourceError(f"can't write a map to {output}: expected a name that ends in {', '.join(known)}")
     if output.is_dir():
@@ -93,7 +91,6 @@ def _picture(scene: Scene) -> Writer:
 
 
 _PAINTERS: dict[str, Callable[[Scene], Writer]] = {".html": _page, ".png": _picture, ".svg": _lines}
-_TABLES = (".jsonl", ".parquet")
 
 
 def _table(space: "LatentSpace", drawn: "Map") -> pa.Table:
@@ -106,23 +103,3 @@ def _table(space: "LatentSpace", drawn: "Map") -> pa.Table:
     ):
         table = table.append_column(name, pa.array(values.copy()))
     return table
-
-
-def _table_writer(output: Path, table: pa.Table) -> Writer:
-    if output.suffix.lower() == ".parquet":
-        return lambda file: pq.write_table(table, file)
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table.to_pylist()).encode("utf-8", "replace")
-    return lambda file: file.write(lines)
-
-
-def _replace(output: Path, write: Writer) -> None:
-    beside = output.with_name(f"{output.name}.{os.getpid()}.partial")
-    try:
-        with beside.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(output)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

@@ -19,7 +19,7 @@ import numpy as np
 
 from tolman.errors import ModelError
 from tolman.models import load_encoder
-from tolman.models.encoder import Encoder, Floats, Role, TokenStates, require_texts
+from tolman.models.encoder import Encoder, Floats, Role, TokenStates, require_texts, unit
 from tolman.models.portable import write_portable
 from tolman.storage import storing
 
@@ -78,7 +78,7 @@ class BlendedEncoder:
         """Every token of the first part, with the mean state of the tokens that overlap it in each other part."""
         first, *others = (part.tokens(text) for part in self.parts)
         aligned = [first.vectors_TD, *(_align(states, first.spans) for states in others)]
-        return TokenStates(_join([_unit(vectors_TD) for vectors_TD in aligned], self.weights), first.spans)
+        return TokenStates(_join([unit(vectors_TD) for vectors_TD in aligned], self.weights), first.spans)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, as the part counts them which sees least at a time."""
@@ -130,13 +130,7 @@ class BlendedEncoder:
 
 def _join(vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
     scaled = [math.sqrt(weight) * vectors_ND for vectors_ND, weight in zip(vectors, weights, strict=True)]
-    return _unit(np.concatenate(scaled, axis=1, dtype=np.float32))
-
-
-def _unit(vectors_ND: Floats) -> Floats:
-    norms_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
-    unit_ND: Floats = np.divide(vectors_ND, norms_N1, out=np.zeros_like(vectors_ND), where=norms_N1 > 0)
-    return unit_ND
+    return unit(np.concatenate(scaled, axis=1, dtype=np.float32))
 
 
 def _align(states: TokenStates, spans: Sequence[tuple[int, int]]) -> Floats:

@@ -21,6 +21,13 @@ ROLES: tuple[Role, ...] = get_args(Role)
 Floats: TypeAlias = NDArray[np.float32]
 
 
+def unit(vectors_ND: Floats) -> Floats:
+    """Rows scaled to length 1; rows of zeros stay."""
+    norms_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
+    scaled_ND: Floats = np.divide(vectors_ND, norms_N1, out=np.zeros_like(vectors_ND), where=norms_N1 > 0)
+    return scaled_ND
+
+
 def require_texts(texts: Sequence[str], role: str = "document") -> list[str]:
     """`texts` as a list, if that is what they are: a single text would be taken apart into letters.
 

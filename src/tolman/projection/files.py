@@ -6,7 +6,6 @@ meanwhile sees the one map or the other, and so does whoever comes after a kill.
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tolman.digests import Digests
 from tolman.errors import SpaceError
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints
-from tolman.projection.order import Digests
-from tolman.storage import storing
+from tolman.storage import storing, write_whole
 
 FOLDER, FILE, FORMAT = "map", "map.json", 1
 _ROWS = re.compile(r"rows-[0-9a-f]{16}\.arrow")
@@ -89,8 +88,8 @@ def write_map(space: Path, record: MapRecord, rows: MapRows) -> None:
     described = {**{key: getattr(record, key) for key in record.__slots__}, "rows": name, "sha256": sha256}
     with storing(f"can't write {folder}"):
         folder.mkdir(exist_ok=True)
-        _put(folder / name, content)
-        _put(folder / FILE, (json.dumps(described, indent=1) + "\n").encode())
+    write_whole(folder / name, lambda file: file.write(content))
+    write_whole(folder / FILE, lambda file: file.write((json.dumps(described, indent=1) + "\n").encode()))
     for other in folder.iterdir():
         if _ROWS.fullmatch(other.name) and other.name != name:
             with suppress(OSError):
@@ -113,19 +112,6 @@ def read_map(space: Path) -> tuple[MapRecord, MapRows] | None:
         except FileNotFoundError:
             continue
     raise _damaged(file.with_name(record.rows), "it is missing")
-
-
-def _put(file: Path, content: bytes) -> None:
-    beside = file.with_name(f"{file.name}.{os.getpid()}.partial")
-    try:
-        with beside.open("wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        beside.replace(file)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _read_record(file: Path) -> MapRecord:

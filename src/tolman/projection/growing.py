@@ -13,16 +13,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tolman.digests import Digests, digests_of
 from tolman.models.encoder import Floats
-from tolman.neighbours import Ints, nearest_among
+from tolman.neighbours import Ints
 from tolman.progress import Progress
 from tolman.projection.files import MapRows
 from tolman.projection.layout import LAYING_OUT, lay_out, settle, start_on_plane
 from tolman.projection.order import (
     NEIGHBOURS,
-    Digests,
     canonical_order,
-    digests_of,
+    settled_among,
     settled_neighbours,
     settled_neighbours_of,
 )
@@ -68,7 +68,7 @@ def grow_rows(stored: MapRows, vectors_ND: Floats, ids: Sequence[str], progress:
     if len(new):
         progress.start("placing", len(new))
         new = new[canonical_order(digests_N[new], [ids[int(row)] for row in new])]
-        among = nearest_among(vectors_ND[old_O], vectors_ND[new], NEIGHBOURS).positions_NK
+        among = settled_among(vectors_ND[old_O], vectors_ND[new])
         places_N2[new] = _settled(places_N2[old_O], place_among(places_N2[old_O], among), old_O, new, neighbours_NK)
         progress.advance(len(new))
     return _complete(ids, digests_N, places_N2, neighbours_NK, placed_N)

@@ -17,11 +17,10 @@ from scipy.spatial import KDTree
 
 from tolman.errors import QueryError, SpaceError, SpaceMismatch, StorageError
 from tolman.models.encoder import Floats
-from tolman.neighbours import nearest_among
 from tolman.progress import Progress, Silent
 from tolman.projection.files import FILE, FOLDER, MapRecord, MapRows, read_map, write_map
 from tolman.projection.growing import grow_rows, make_rows
-from tolman.projection.order import NEIGHBOURS
+from tolman.projection.order import settled_among
 from tolman.projection.placing import place_among
 from tolman.projection.trust import neighbours_on_map, shared, trustworthiness
 
@@ -80,7 +79,7 @@ class Map:
         asked_QD = self._checked(vectors_QD)
         if not len(asked_QD):
             return np.empty((0, 2), np.float32), np.empty(0, np.float32)
-        true_QK = nearest_among(self._vectors_ND, asked_QD, NEIGHBOURS).positions_NK
+        true_QK = settled_among(self._vectors_ND, asked_QD)
         positions_Q2 = place_among(self.positions_N2, true_QK)
         _, near_QK = KDTree(self.positions_N2).query(positions_Q2, k=range(1, true_QK.shape[1] + 1))
         return positions_Q2, shared(true_QK, near_QK)

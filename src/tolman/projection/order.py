@@ -8,31 +8,22 @@ Legend for shapes:
     N  documents
     K  neighbours of each
     C  candidates for them, a few more
+    Q  vectors that are compared with all
     D  dimensions
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tolman.digests import Digests
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints, Neighbours, nearest_among, nearest_neighbours
-
-Digests = NDArray[np.uint64]
 
 NEIGHBOURS = 15
 _SPARE = 8
 _CLOSE = 1e-5  # cosines in float32 may be that far off, with much to spare
 _ROWS = 1 << 16  # of a slow product at a time
-
-
-def digests_of(vectors_ND: Floats) -> Digests:
-    """A number for each vector, equal for equal vectors."""
-    rows = np.ascontiguousarray(vectors_ND, np.float32)
-    found = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in rows)
-    return np.frombuffer(found, "<u8").astype(np.uint64)
 
 
 def canonical_order(digests_N: Digests, ids: Sequence[str]) -> Ints:
@@ -43,43 +34,58 @@ def canonical_order(digests_N: Digests, ids: Sequence[str]) -> Ints:
 def settled_neighbours(vectors_ND: Floats) -> Ints:
     """(N, K): the nearest others of every row, the same whatever the number of threads."""
     k = min(NEIGHBOURS, len(vectors_ND) - 1)
-    return _settled(vectors_ND, np.arange(len(vectors_ND)), nearest_neighbours(vectors_ND, k + _SPARE), k)
+    found = nearest_neighbours(vectors_ND, k + _SPARE)
+    return _settled(vectors_ND, vectors_ND, np.arange(len(vectors_ND)), found, k)
 
 
-def settled_neighbours_of(vectors_ND: Floats, rows_R: Ints) -> Ints:
-    """(R, K): the same for some of the rows."""
+def settled_neighbours_of(vectors_ND: Floats, rows_Q: Ints) -> Ints:
+    """(Q, K): the same for some of the rows."""
     k = min(NEIGHBOURS, len(vectors_ND) - 1)
-    found = nearest_among(vectors_ND, vectors_ND[rows_R], k + _SPARE + 1)
-    other_RC = found.positions_NK != rows_R[:, None]
-    other_RC[other_RC.all(axis=1), -1] = False
-    shape = len(rows_R), other_RC.shape[1] - 1
-    others = Neighbours(found.positions_NK[other_RC].reshape(shape), found.cosines_NK[other_RC].reshape(shape))
-    return _settled(vectors_ND, rows_R, others, k)
+    found = nearest_among(vectors_ND, vectors_ND[rows_Q], k + _SPARE + 1)
+    return _settled(vectors_ND, vectors_ND[rows_Q], rows_Q, found.without(rows_Q), k)
 
 
-def _settled(vectors_ND: Floats, rows_R: Ints, candidates: Neighbours, k: int) -> Ints:
-    """The `k` nearest among the candidates; where the last is too close to the next to tell, by a slower comparison."""
-    nearest_RK = np.array(candidates.positions_NK[:, :k])
-    cosines_RC = candidates.cosines_NK
-    if cosines_RC.shape[1] <= k:
-        return nearest_RK
-    close_R = cosines_RC[:, k - 1] - cosines_RC[:, k] < _CLOSE
-    endless_R = cosines_RC[:, k - 1] - cosines_RC[:, -1] < _CLOSE  # as close to the last that was asked for
-    among = len(vectors_ND) - 1
-    if cosines_RC.shape[1] < among:
-        for place in np.flatnonzero(endless_R):
-            nearest_RK[place] = _first(vectors_ND, rows_R[place], np.delete(np.arange(among + 1), rows_R[place]), k)
-        close_R &= ~endless_R
-    for place in np.flatnonzero(close_R):
-        nearest_RK[place] = _first(vectors_ND, rows_R[place], np.sort(candidates.positions_NK[place]), k)
-    return nearest_RK
+def settled_among(vectors_ND: Floats, queries_QD: Floats) -> Ints:
+    """(Q, K): the same for vectors that are none of the rows."""
+    k = min(NEIGHBOURS, len(vectors_ND))
+    found = nearest_among(vectors_ND, queries_QD, k + _SPARE)
+    return _settled(vectors_ND, queries_QD, np.full(len(queries_QD), -1), found, k)
 
 
-def _first(vectors_ND: Floats, row: np.int64, others_C: Ints, k: int) -> Ints:
+def _settled(vectors_ND: Floats, queries_QD: Floats, own_Q: Ints, candidates: Neighbours, k: int) -> Ints:
+    """The `k` nearest among the candidates; where the last is too close to the next to tell, by a slower comparison.
+
+    Args:
+        vectors_ND: what is compared with.
+        queries_QD: what is compared.
+        own_Q: which row each is, and not its own neighbour; -1: none.
+        candidates: of each, nearest first.
+        k: how many.
+    """
+    nearest_QK, cosines_QC = np.array(candidates.positions_NK[:, :k]), candidates.cosines_NK
+    if cosines_QC.shape[1] <= k:
+        return nearest_QK
+    close_Q = cosines_QC[:, k - 1] - cosines_QC[:, k] < _CLOSE
+    endless_Q = cosines_QC[:, k - 1] - cosines_QC[:, -1] < _CLOSE  # as close to the last that was asked for
+    known: dict[bytes, Ints] = {}  # many documents may be the very same
+    for query in np.flatnonzero(close_Q):
+        vector_D, among = queries_QD[query], np.sort(candidates.positions_NK[query])
+        if endless_Q[query]:
+            key = vector_D.tobytes()
+            if key not in known:
+                known[key] = _first(vectors_ND, vector_D, np.arange(len(vectors_ND)), k + 1)
+            nearest_QK[query] = known[key][known[key] != own_Q[query]][:k]
+        else:
+            nearest_QK[query] = _first(vectors_ND, vector_D, among, k)
+    return nearest_QK
+
+
+def _first(vectors_ND: Floats, vector_D: Floats, among_C: Ints, k: int) -> Ints:
+    """The `k` nearest of some rows, computed slowly and always alike; of equals the first."""
     cosines_C = np.concatenate(
         [
-            np.einsum("cd,d->c", vectors_ND[others_C[start : start + _ROWS]], vectors_ND[row], dtype=np.float64)
-            for start in range(0, len(others_C), _ROWS)
+            np.einsum("cd,d->c", vectors_ND[among_C[start : start + _ROWS]], vector_D, dtype=np.float64)
+            for start in range(0, len(among_C), _ROWS)
         ]
     )
-    return others_C[np.argsort(-np.round(cosines_C, 9), kind="stable")[:k]]
+    return among_C[np.argsort(-np.round(cosines_C, 9), kind="stable")[:k]]

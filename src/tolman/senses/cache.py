@@ -1,4 +1,4 @@
-"""The senses that were found in a space, kept in its `derived/` folder: one file a word (see `tolman.space.derived`)."""
+"""Senses that were found, kept in `derived/` of the space: one file a word (see `tolman.space.derived`)."""
 
 import hashlib
 from dataclasses import asdict
@@ -13,7 +13,6 @@ from tolman.space.derived import derived_file, read_derived, write_derived
 if TYPE_CHECKING:
     from tolman.space.space import LatentSpace
 
-FOLDER = "senses"
 _METHOD = 1  # counted up when the same space would give other senses
 _OCCURRENCES = pa.schema(
     [
@@ -28,9 +27,9 @@ _OCCURRENCES = pa.schema(
 
 def file_of(space: "LatentSpace", word: str, exact: bool) -> Path:
     """Where the senses of `word` in this version of `space` are kept."""
-    stem = f"{hashlib.sha256(word.encode()).hexdigest()[:12]}{'-exact' if exact else ''}"
+    stem = f"senses-{hashlib.sha256(word.encode()).hexdigest()[:12]}{'-exact' if exact else ''}"
     made_of = [_METHOD, space.store.content_key, space.description.encoder.fingerprint]
-    return derived_file(space.path / "derived" / FOLDER, stem, made_of)
+    return derived_file(space.path / "derived", stem, made_of)
 
 
 def load(file: Path) -> WordSenses | None:

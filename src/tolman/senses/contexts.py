@@ -2,7 +2,8 @@
 
 A transformer gives both: the mean state of the word's own tokens, and that of all tokens in sight. A static encoder
 knows no word in context; there the first is the vector of the few words beside it, the nearer the more often counted,
-and the second that of many. A blend has those of its parts side by side.
+and the second that of many. A blend has those of its transformers, side by side; beside one a static encoder was
+measured to do harm, so it is asked only where there is no other.
 
 The two vectors are centred and scaled to unit length each, then count the same. The word's own state is centred form by
 form (`serve`, `served`): inflection is grammar and no sense, and without this it is what the largest clusters are.
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tolman.corpus.passages import words
-from tolman.models.encoder import Encoder, Floats
+from tolman.models.encoder import Encoder, Floats, unit
 from tolman.senses.occurrences import Place
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from tolman.models.transformer import TransformerEncoder
 
 SIGHT = 40  # words on either side
-_CHARACTERS = 400  # on either side: no more is cut into words
 _NEAR = (1, 2, 3, 5, 8, 12)  # words on either side of what is beside a word, for static encoders
 _TOGETHER = 512  # windows whose states are held at a time
 _FEWEST_OF_A_FORM = 20  # occurrences that have a mean of their own
@@ -66,12 +66,12 @@ class Window:
     @classmethod
     def of(cls, place: Place, sight: int = SIGHT) -> "Window":
         """At most `sight` words on either side."""
-        left = max(0, place.start - _CHARACTERS)
-        before = words(place.content[left : place.start])[-sight:]
-        after = words(place.content[place.end : place.end + _CHARACTERS])[:sight]
-        first = left + before[0][0] if before else place.start
-        last = place.end + after[-1][1] if after else place.end
-        return cls(place.content[first:last], place.start - first, place.end - first)
+        end = place.at + place.end - place.start
+        before = words(place.piece[: place.at])[-sight:]
+        after = words(place.piece[end:])[:sight]
+        first = before[0][0] if before else place.at
+        last = end + after[-1][1] if after else end
+        return cls(place.piece[first:last], place.at - first, end - first)
 
     def without_word(self, sight: int) -> str:
         """At most `sight` words on either side, the word itself left out."""
@@ -88,8 +88,10 @@ def contexts_of(encoder: Encoder, places: Sequence[Place]) -> Contexts:
 def _contexts(encoder: Encoder, windows: Sequence[Window]) -> Contexts:
     if encoder.family == "blended":
         blend: BlendedEncoder = encoder  # type: ignore[assignment]
-        scales = [math.sqrt(weight) for weight in blend.weights]
-        parts = [_contexts(part, windows) for part in blend.parts]
+        weighed = list(zip(blend.parts, blend.weights, strict=True))
+        knowing = [(part, weight) for part, weight in weighed if part.family != "static" and weight > 0] or weighed
+        scales = [math.sqrt(weight) for _, weight in knowing]
+        parts = [_contexts(part, windows) for part, _ in knowing]
         return Contexts(
             _side_by_side([part.own_ND for part in parts], scales),
             _side_by_side([part.around_ND for part in parts], scales),
@@ -127,9 +129,3 @@ def _centred(vectors_ND: Floats, forms: Sequence[str]) -> Floats:
         if of_form_N.sum() >= _FEWEST_OF_A_FORM:
             centred_ND[of_form_N] = vectors_ND[of_form_N] - vectors_ND[of_form_N].mean(axis=0)
     return centred_ND
-
-
-def unit(vectors_ND: Floats) -> Floats:
-    """Rows scaled to length 1; rows of zeros stay."""
-    norms_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
-    return np.divide(vectors_ND, norms_N1, out=np.zeros_like(vectors_ND), where=norms_N1 > 0)

@@ -12,9 +12,10 @@ import numpy as np
 from tolman.counting import counted
 from tolman.errors import QueryError
 from tolman.models.encoder import Floats
+from tolman.neighbours import Ints
 from tolman.senses import cache
 from tolman.senses.contexts import Window, contexts_of
-from tolman.senses.induction import Ints, Partition, partition
+from tolman.senses.induction import Partition, partition
 from tolman.senses.neighbourhood import telling_words
 from tolman.senses.occurrences import Place, Places, draw_places, find_places, one_word
 from tolman.senses.word_senses import Example, Occurrence, Sense, WordSenses
@@ -53,7 +54,7 @@ def find_senses(space: "LatentSpace", word: str, *, exact: bool = False) -> Word
             raise QueryError(f"no document of {space.path} has the word {word!r}")
         times = counted(len(found.places), "time")
         raise QueryError(
-            f"{word!r} stands in {space.path} only {times}: senses are told apart from {FEWEST_OCCURRENCES} occurrences on"
+            f"{word!r} stands in {space.path} only {times}: to tell its senses apart takes {FEWEST_OCCURRENCES}"
         )
     vectors_ND = contexts_of(space.encoder, found.places).joined([place.form for place in found.places])
     anywhere = [Window.of(place) for place in draw_places(space, _DRAWN)]

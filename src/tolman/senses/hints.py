@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tolman.confidence import Numbers
 from tolman.counting import counted
 from tolman.errors import QueryError
-from tolman.models.encoder import Floats
 
 if TYPE_CHECKING:
     from tolman.senses.word_senses import WordSenses
     from tolman.space.space import LatentSpace
 
 _ASKED = re.compile(r"""(?<![^\s("'])([^\W\d_]\w*)~(\w+)(?=[\s)"'.,;:?!]|$)""")
+_BESIDE = 200  # characters
 _FEWEST_TOGETHER = 3  # occurrences with the hint beside them, from which on these tell
 _CLEAR_TOGETHER = 2.0  # standard deviations
+_WORDS_OF_A_NUMBER = 3
 _CLEAR_MARGIN = 0.03  # of cosines
 
 
@@ -49,7 +51,8 @@ class SensedQuery:
     """A query with the senses that it asks for.
 
     Attributes:
-        text: to be searched: as asked, hints that chose a sense left out.
+        text: to be searched: as asked, with a space for the tilde after a word that has senses; a number that chose
+            one stands for the words that tell it.
         chosen: for each `word~hint` in it.
         documents: ids of those in which every word that a sense was chosen for stands in it; None: none was chosen.
     """
@@ -71,24 +74,30 @@ def read_senses(space: "LatentSpace", query: str) -> SensedQuery:
     documents: frozenset[str] | None = None
     text, done = "", 0
     for match in _ASKED.finditer(query):
-        choice, found = _choose(space, match[1].lower(), match[2].lower())
+        word, hint = match.groups()
+        senses, choice = _choose(space, word.lower(), hint.lower())
         chosen.append(choice)
-        if found is not None:
+        if choice.number is not None and senses is not None:
+            found = frozenset(senses.documents_of(choice.number))
             documents = found if documents is None else documents & found
-            text, done = text + query[done : match.start()] + match[1], match.end()
+            hint = " ".join(choice.words[:_WORDS_OF_A_NUMBER]) if hint.isdecimal() else hint
+        if senses is not None:
+            text, done = f"{text}{query[done : match.start()]}{word} {hint}", match.end()
     return SensedQuery(text + query[done:], tuple(chosen), documents)
 
 
-def _choose(space: "LatentSpace", word: str, hint: str) -> tuple[ChosenSense, frozenset[str] | None]:
+def _choose(space: "LatentSpace", word: str, hint: str) -> "tuple[WordSenses | None, ChosenSense]":
+    """The senses of the word, None where it can't have any, and which of them the hint chooses."""
     from tolman.senses.finding import find_senses
 
+    senses = None
     try:
         senses = find_senses(space, word)
         number = int(hint) if hint.isdecimal() else fitting_sense(space, senses, hint)
         sense = senses.sense(number)
     except QueryError as error:
-        return ChosenSense(word, hint, None, note=str(error)), None
-    return ChosenSense(word, hint, number, sense.words), frozenset(senses.documents_of(number))
+        return senses, ChosenSense(word, hint, None, note=str(error))
+    return senses, ChosenSense(word, hint, number, sense.words)
 
 
 def fitting_sense(space: "LatentSpace", senses: "WordSenses", hint: str) -> int:
@@ -119,31 +128,25 @@ def fitting_sense(space: "LatentSpace", senses: "WordSenses", hint: str) -> int:
     )
 
 
-def _beside(space: "LatentSpace", senses: "WordSenses", hint: str) -> Floats:
-    """How many occurrences of each sense (S,) have the hint in sight."""
-    from tolman.senses.contexts import SIGHT, Window
-    from tolman.senses.occurrences import Place, find_places, one_word
+def _beside(space: "LatentSpace", senses: "WordSenses", hint: str) -> Numbers:
+    """How many occurrences of each sense (S,) have the hint beside them."""
+    from tolman.senses.occurrences import find_places, one_word
 
     try:
         found = find_places(space, one_word(hint))
     except QueryError:
         return np.zeros(len(senses))
-    held = {place.document: place.content for place in found.places}
-    hinted: dict[str, list[tuple[int, int]]] = {}
+    hinted: dict[str, list[int]] = {}
     for place in found.places:
-        hinted.setdefault(place.document, []).append((place.start, place.end))
+        hinted.setdefault(place.document, []).append(place.start)
     counts_S = np.zeros(len(senses))
     for occurrence in senses.occurrences:
-        if occurrence.id in held:
-            place = Place(occurrence.id, held[occurrence.id], occurrence.start, occurrence.end)
-            window = Window.of(place, SIGHT)
-            first = occurrence.start - window.start
-            last = first + len(window.text)
-            counts_S[occurrence.sense - 1] += any(a >= first and b <= last for a, b in hinted[occurrence.id])
+        starts = hinted.get(occurrence.id, ())
+        counts_S[occurrence.sense - 1] += any(abs(start - occurrence.start) <= _BESIDE for start in starts)
     return counts_S
 
 
-def _nearness(space: "LatentSpace", senses: "WordSenses", hint: str) -> Floats:
+def _nearness(space: "LatentSpace", senses: "WordSenses", hint: str) -> Numbers:
     """Cosine (S,) of the hint and the middle of each sense's typical contexts."""
     hint_D = space.encoder.encode([hint], "query")[0]
     middles_SD = []

@@ -14,8 +14,8 @@ from itertools import islice
 
 import numpy as np
 
+from tolman.confidence import Numbers
 from tolman.corpus.passages import words
-from tolman.models.encoder import Floats
 from tolman.senses.contexts import Window
 
 _NEAR = 12  # words on either side
@@ -69,9 +69,9 @@ def telling_words(
     return [tuple(islice((word for word in row if not is_function_word(word)), most)) for row in telling]
 
 
-def more_often(count: Floats, of: Floats, other: Floats, of_other: Floats | float) -> Floats:
+def more_often(count: Numbers, of: Numbers, other: Numbers, of_other: Numbers | float) -> Numbers:
     """z-scores of how much oftener a word stands in `of` places than in `of_other` ones."""
     prior = (count + other + 0.5) / (of + of_other + 1)
     odds = np.log((count + prior) / (of - count + 1)) - np.log((other + prior) / (of_other - other + 1))
-    score: Floats = odds / np.sqrt(1 / (count + prior) + 1 / (other + prior))
+    score: Numbers = odds / np.sqrt(1 / (count + prior) + 1 / (other + prior))
     return score

@@ -1,9 +1,9 @@
 """Where a word stands in the documents of a space.
 
-Found are the word in any case, and the forms that the full-text index takes as the same word: a query for the one finds
-the others, so their senses belong together. Which forms these are the index itself says: whatever has the same hits with
-the same scores was indexed as one term. So it works in every language that the index stems. A sample of the documents is
-read for them; a form that none of it has is not found.
+Found are the word in any case, and the forms that the full-text index takes as the same word: a query for the one
+finds the others, so their senses belong together. Which forms these are the index itself says: whatever has the same
+hits with the same scores was indexed as one term. So it works in every language that the index stems. A sample of the
+documents is read for them; a form that none of it has is not found.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 
 MOST_OCCURRENCES = 10_000
 """Of one word; of a more frequent one, those in documents drawn by the hash of their ids."""
+AROUND = 400
+"""Characters of the text on either side that are kept of a place."""
 _SHARED_LETTERS = 3  # that two forms of a word begin with
 _FORM_SAMPLE = 200  # documents in which forms are looked for
 _MOST_FORMS_TRIED = 60
 _COMPARED_HITS = 50
+_COMPARISONS = 2  # comparative and superlative
 _READ_TOGETHER = 1_024
 
 
@@ -36,19 +40,28 @@ class Place:
 
     Attributes:
         document: its id.
-        content: of the document: the title, a newline, the text; the text alone where there is no title.
-        start, end: in characters of the content.
+        start, end: in characters of the document's content: the title, a newline, the text; the text alone without a
+            title.
+        piece: of the content, around the word; the whole of a long document would be held as long as the place is.
+        at: where the word begins in it.
     """
 
     document: str
-    content: str
     start: int
     end: int
+    piece: str
+    at: int
+
+    @classmethod
+    def of(cls, document: str, content: str, start: int, end: int) -> "Place":
+        """The word at `start` to `end` of `content`."""
+        first = max(0, start - AROUND)
+        return cls(document, start, end, content[first : end + AROUND], start - first)
 
     @property
     def form(self) -> str:
         """The word as it stands there, in lower case."""
-        return self.content[self.start : self.end].lower()
+        return self.piece[self.at : self.at + self.end - self.start].lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,7 @@ def one_word(word: object) -> str:
         raise QueryError(f"expected a word, got {word!r}")
     word = word.strip()
     spans = words(word)
-    apart = any(left != right for (_, left), (right, _) in zip(spans, spans[1:], strict=False))
+    apart = any(left != right for (_, left), (right, _) in pairwise(spans))
     if not spans or spans[0][0] > 0 or spans[-1][1] < len(word) or apart:
         raise QueryError(
             f"expected one word, of letters and digits, got {word[:60]!r}: ask for the senses of one at a time"
@@ -95,10 +108,11 @@ def find_places(space: "LatentSpace", word: str, *, exact: bool = False, limit: 
         exact: only this form, in any case.
         limit: documents are taken until they hold so many occurrences.
     """
-    positions = _documents_with(space, word)
+    compared = () if exact else _compared_forms(space, word)
+    positions = np.unique(np.concatenate([_documents_with(space, form) for form in (word, *compared)]))
     names = space.store.take(positions, ["id"])["id"].to_pylist()
     drawn = [int(positions[i]) for i in sorted(range(len(names)), key=lambda i: _draw(names[i]))]
-    forms = (word,) if exact else _forms(space, word, drawn[:_FORM_SAMPLE])
+    forms = (word,) if exact else (*_forms(space, word, drawn[:_FORM_SAMPLE]), *compared)
     pattern = pattern_of(forms)
     places: list[Place] = []
     with_it, seen = 0, 0
@@ -106,7 +120,7 @@ def find_places(space: "LatentSpace", word: str, *, exact: bool = False, limit: 
         if len(places) >= limit:
             break
         for document, content in _read(space, drawn[block : block + _READ_TOGETHER]):
-            found = [Place(document, content, *match.span()) for match in pattern.finditer(content)]
+            found = [Place.of(document, content, *match.span()) for match in pattern.finditer(content)]
             with_it, seen = with_it + bool(found), seen + 1
             places += found if len(places) < limit else []
     places.sort(key=lambda place: (place.document, place.start))
@@ -122,7 +136,7 @@ def draw_places(space: "LatentSpace", most: int) -> list[Place]:
     for document, content in _read(space, drawn):
         spans = words(content)
         if spans:
-            places.append(Place(document, content, *spans[len(spans) // 2]))
+            places.append(Place.of(document, content, *spans[len(spans) // 2]))
     return places
 
 
@@ -174,6 +188,17 @@ def _forms(space: "LatentSpace", word: str, positions: Sequence[int]) -> tuple[s
         if alone and _hits(space, form) == own:
             forms.append(form)
     return tuple(forms)
+
+
+def _compared_forms(space: "LatentSpace", word: str) -> tuple[str, ...]:
+    """Comparative and superlative of an English adjective, which no stemmer knows; both or neither, for `server` is no
+    comparative of `serve`."""
+    if space.description.corpus.language != "English" or not word.isascii():
+        return ()
+    stem = word.removesuffix("e")
+    stem = f"{stem[:-1]}i" if stem.endswith("y") else stem
+    forms = [form for form in (f"{stem}er", f"{stem}est") if len(space.store.lexical(form, 1)[0])]
+    return tuple(forms) if len(forms) == _COMPARISONS else ()
 
 
 def _hits(space: "LatentSpace", form: str) -> tuple[list[int], list[float]]:

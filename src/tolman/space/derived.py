@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 _DESCRIBED = b"tolman"
+_DIGITS = 16
 
 
 def derived_file(folder: Path, stem: str, depends_on: Any) -> Path:
@@ -24,7 +25,7 @@ def derived_file(folder: Path, stem: str, depends_on: Any) -> Path:
         stem: what it is, the same for all versions of the space.
         depends_on: plain values; another file for other ones.
     """
-    return folder / f"{stem}-{hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:16]}.arrow"
+    return folder / f"{stem}-{hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:_DIGITS]}.arrow"
 
 
 def read_derived(file: Path) -> tuple[pa.Table, dict[str, Any]] | None:
@@ -46,7 +47,7 @@ def write_derived(file: Path, table: pa.Table, described: dict[str, Any]) -> Non
         with pa.OSFile(str(beside), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
             out.write_table(table)
         beside.replace(file)
-        for other in file.parent.glob(f"{file.name.rpartition('-')[0]}-*.arrow"):
+        for other in file.parent.glob(f"{file.name.rpartition('-')[0]}-{'?' * _DIGITS}.arrow"):
             if other != file:
                 other.unlink()
     except OSError:

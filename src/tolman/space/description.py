@@ -16,7 +16,8 @@ from typing import Any, Self
 import numpy as np
 
 from tolman.confidence import Confidence, Evidence
-from tolman.errors import ModelError, SpaceError, StorageError
+from tolman.errors import ModelError, SpaceError
+from tolman.storage import write_whole
 
 FORMAT = 3
 FILE = "space.json"
@@ -109,17 +110,8 @@ class SpaceDescription:
         Raises:
             StorageError: the disk refused.
         """
-        beside = space / f"{FILE}.{os.getpid()}.partial"
-        try:
-            with beside.open("w", encoding="utf-8") as file:
-                json.dump(self.to_json(), file, indent=1, ensure_ascii=False)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(space / FILE)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise StorageError(f"can't write {space / FILE}: {error.strerror}") from error
+        content = json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
+        write_whole(space / FILE, lambda file: file.write(content.encode()))
 
     @classmethod
     def read(cls, space: Path) -> Self:

@@ -232,7 +232,7 @@ class LatentSpace:
             SpaceError: no such column.
         """
         known = ("id", "title", "text", "label", "duplicate_ids", *self.store.metadata_columns)
-        columns = known if columns is None else _texts("columns", columns)
+        columns = known if columns is None else given_texts("columns", columns)
         missing = [name for name in columns if name not in self.store.schema.names]
         if missing:
             raise SpaceError(f"{self.path} has no column {missing[0]!r}: there are {', '.join((*known, VECTOR))}")
@@ -245,7 +245,7 @@ class LatentSpace:
             SpaceError: an id that isn't there.
             QueryError: `ids` is no list of texts.
         """
-        ids = _texts("ids", ids)
+        ids = given_texts("ids", ids)
         positions = self.store.positions(ids)
         missing = [name for name, position in zip(ids, positions, strict=True) if position < 0]
         if missing:
@@ -289,10 +289,10 @@ class LatentSpace:
         """The same for each of many queries, faster than one by one."""
         from tolman.search import search
 
-        return search(self, _texts("queries", queries), k, mode=mode, where=where, snippets=snippets)
+        return search(self, given_texts("queries", queries), k, mode=mode, where=where, snippets=snippets)
 
     def senses(self, word: str, *, exact: bool = False) -> "WordSenses":
-        """The senses of `word`, found from where it stands in the documents: see `tolman.senses.finding.find_senses`."""
+        """The senses of `word`, told apart by where it stands: see `tolman.senses.finding.find_senses`."""
         from tolman.senses.finding import find_senses
 
         return find_senses(self, word, exact=exact)
@@ -310,21 +310,7 @@ class LatentSpace:
         return topics_of(self, progress=progress)
 
     def map(self, *, seed: int | None = None, again: bool = False, progress: Progress | None = None) -> "Map":
-        """Where every document lies in the plane: see `tolman.projection.map.map_of`.
-
-        Made when it is first asked for and kept in the folder. Documents that came since are placed on it; those that
-        are on it stay where they are, whose vector changed is placed anew.
-
-        Args:
-            seed: of a map that is made now; None: that of the map that is there, else 0.
-            again: make it anew, which moves every document.
-            progress: who watches.
-
-        Raises:
-            SpaceError: fewer than two documents, or the map that is there is damaged.
-            SpaceMismatch: it is that of another encoder.
-            QueryError: it was made with another seed.
-        """
+        """Where every document lies in the plane, and stays: see `tolman.projection.map.map_of`."""
         from tolman.projection.map import map_of
 
         return map_of(self, seed=seed, again=again, progress=progress)
@@ -433,7 +419,7 @@ class LatentSpace:
             QueryError: `ids` is no list of texts.
             StorageError: the disk refused; nothing was removed.
         """
-        asked = list(dict.fromkeys(_texts("ids", ids)))
+        asked = list(dict.fromkeys(given_texts("ids", ids)))
         held = Holdings(self.store)
         there = int((held.rows_of(asked) >= 0).sum())
         shared = held.taken_apart(asked)
@@ -474,8 +460,12 @@ def open_space(path: str | Path, *, version: int | None = None) -> LatentSpace:
     return LatentSpace.open(path, version=version)
 
 
-def _texts(what: str, given: Any) -> list[str]:
-    """`given` as a list. One text is refused, though it is a sequence of texts, too: of its letters."""
+def given_texts(what: str, given: Any) -> list[str]:
+    """`given` as a list.
+
+    Raises:
+        QueryError: it is none; nor is one text, though that is a sequence of texts, too: of its letters.
+    """
     if isinstance(given, str) or not isinstance(given, Iterable):
         got = f"one text, {given!r}: put it in brackets" if isinstance(given, str) else repr(given)
         raise QueryError(f"expected a list of {what}, got {got}")

@@ -14,15 +14,14 @@ from tolman.topics.graph import DocumentGraph, build_graph, canonical_order, con
 from tolman.topics.growth import grow, hold_level, inherit
 from tolman.topics.levels import Level, weigh_levels
 from tolman.topics.membership import Membership, Places, Placing, fit_placing
-from tolman.topics.naming import describe, distinct, name, typical
-from tolman.topics.tree import Depth, Tree, plant
+from tolman.topics.naming import clauses, describe, distinct, typical
+from tolman.topics.tree import DEPTHS, Depth, Tree, numbered, plant
 
 BEARABLE = 0.02
 """Share of the documents that may change their topic when topics are found anew."""
 FEWEST = 20
 """Documents in which topics are looked for."""
 _TYPICAL = 5
-_SPARE = 0.9  # of what is bearable: what settles afterwards counts, too
 
 
 @dataclass(frozen=True)
@@ -94,19 +93,27 @@ def find_again(material: Material, before: Tree, *, bearable: float = BEARABLE, 
         before: their topics; NOWHERE for documents that came since.
         bearable: 0 to 1.
         seed: of the runs that partitions agree with.
+
+    Raises:
+        QueryError: too few documents, or they have nothing in common.
     """
+    if not (before.shown_N >= 0).any():
+        return find(material, before, seed=seed)
     _require_enough(material)
     order = canonical_order(material.vectors_ND)
-    sorted_, before = material.take(order), before.take(order)
+    sorted_, known = material.take(order), before.take(order)
     graph = build_graph(sorted_.vectors_ND)
     _require_ties(graph)
     groups = contract(graph, first_neighbour_groups(graph))
-    level = hold_level(weigh_levels(groups), len(before.at("shown")))
-    shown_N = grow(graph, before, level.resolution, bearable=_SPARE * bearable)
-    division = deepen(graph, groups, numbered_from_zero(shown_N), level, np.random.default_rng(seed))
-    number = _Numbering(before)
+    level = hold_level(weigh_levels(groups), len(known.at("shown")))
+    shown_N = grow(graph, known, level.resolution, bearable=bearable)
+    division = deepen(graph, groups, numbered(shown_N)[1], level, np.random.default_rng(seed))
+    number = _Numbering(known)
     number.above(shown_N)
-    return _describe(sorted_, graph, division, _plant(division, shown_N, number), np.argsort(order))
+    found = _describe(sorted_, graph, division, _plant(division, shown_N, number), np.argsort(order))
+    # Sent nowhere, an old document would have lost its topic, and nobody counted it as bearable.
+    outside_N = found.places.outside_N & (before.shown_N < 0)
+    return replace(found, tree=found.tree.sized(~outside_N), places=replace(found.places, outside_N=outside_N))
 
 
 def _require_enough(material: Material) -> None:
@@ -121,18 +128,14 @@ def _require_ties(graph: DocumentGraph) -> None:
         )
 
 
-def numbered_from_zero(ids_N: Ints) -> Ints:
-    """Parts without gaps, in the order of the ids; NOWHERE stays."""
-    numbers, parts_N = np.unique(ids_N, return_inverse=True)
-    return np.asarray(parts_N - int(numbers[0] < 0), np.int64)
-
-
 def _describe(material: Material, graph: DocumentGraph, division: Division, tree: Tree, place: Ints) -> Found:
     """Name what was found and say how sure it is; `place`: where each document was before all were sorted."""
-    parts_N = numbered_from_zero(tree.shown_N)
+    _, parts_N = numbered(tree.shown_N)
     placing = fit_placing(graph, parts_N)
-    places = Membership(placing, graph.vectors_ND, parts_N).judge(graph.vectors_ND, graph.neighbours, parts_N)
-    return Found(named(tree, material, graph.vectors_ND).take(place), places.take(place), placing, division.level)
+    member = Membership(placing, graph.vectors_ND, parts_N)
+    places = member.judge(graph.vectors_ND, graph.neighbours, parts_N, own_N=parts_N)
+    tree = named(tree, material, graph.vectors_ND).sized(~places.outside_N)
+    return Found(tree.take(place), places.take(place), placing, division.level)
 
 
 class _Numbering:
@@ -170,22 +173,16 @@ def _divided(division: Division) -> NDArray[np.bool_]:
 
 def named(tree: Tree, material: Material, moved_ND: Floats) -> Tree:
     """The tree with words, typical documents and names; names that were given stay."""
-    for depth in ("broad", "shown", "fine"):
-        tree = _name_depth(tree, depth, material, moved_ND)
-    return tree
-
-
-def _name_depth(tree: Tree, depth: Depth, material: Material, moved_ND: Floats) -> Tree:
+    tokens = [clauses(text) for text in material.texts]
     above: dict[Depth, Depth] = {"shown": "broad", "fine": "shown"}
-    ids_N = tree.ids_at(depth)
-    numbers, parts_N = np.unique(ids_N[ids_N >= 0]), numbered_from_zero(ids_N)
-    parents_N = tree.ids_at(above[depth]) if depth in above else None
-    words = describe(material.texts, parts_N, parents_N)
-    names = distinct(map(name, words), words)
-    nearest = typical(moved_ND, parts_N, _TYPICAL)
-    for part, number in enumerate(numbers):
-        topic = tree.topics[int(number)]
-        if topic.depth == depth:
-            ids = tuple(material.ids[place] for place in nearest[part])
-            tree = tree.with_topic(replace(topic, name=topic.name or names[part], words=words[part], typical=ids))
-    return tree
+    topics = dict(tree.topics)
+    for depth in DEPTHS:
+        numbers, parts_N = numbered(tree.ids_at(depth))
+        words = describe(tokens, parts_N, tree.ids_at(above[depth]) if depth in above else None)
+        found = zip(numbers.tolist(), distinct(words), words, typical(moved_ND, parts_N, _TYPICAL), strict=True)
+        for number, fresh, its_words, nearest in found:
+            topic = topics[number]
+            if topic.depth == depth:  # undivided, a shown topic is its own finest: it is named as a shown one
+                ids = tuple(material.ids[place] for place in nearest)
+                topics[number] = replace(topic, name=topic.name or fresh, words=its_words, typical=ids)
+    return replace(tree, topics=topics)

@@ -153,7 +153,7 @@ def indicator(groups_N: Ints, count: int) -> "csr_array":
 
 
 def first_neighbour_groups(graph: DocumentGraph) -> Ints:
-    """(N,) Groups of documents that are linked by being someone's nearest: a dozenth to a third as many as documents.
+    """(N,) Groups of documents that are linked by being someone's nearest, about a fifth as many as there are.
 
     The first step of FINCH (Sarfraz et al. 2019, arXiv:1902.11266): no seed, no parameter, no order of rows. What is
     in one group is treated as one from here on, until `refine` looks at single documents again.

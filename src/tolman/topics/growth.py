@@ -25,7 +25,7 @@ from tolman.topics.graph import DocumentGraph, Weights, contract, first_neighbou
 from tolman.topics.leiden import Leiden
 from tolman.topics.levels import Level
 from tolman.topics.partition import refine, settle
-from tolman.topics.tree import Tree
+from tolman.topics.tree import Tree, numbered
 
 _HOLD = 1.02  # another fineness must be worth so much more to be taken up
 
@@ -58,7 +58,7 @@ def grow(graph: DocumentGraph, before: Tree, resolution: float, *, bearable: flo
     stays_N = (old_N & np.isin(topics_N, pinned)) | (wanted_N < 0)
     targets_N = np.where(stays_N, placed_N, targets_N)
     moved_N = _move(_Cells.of(graph, placed_N, targets_N, old_N), resolution, bearable * old_N.sum())
-    ids, parts_N = np.unique(moved_N, return_inverse=True)
+    ids, parts_N = numbered(moved_N)
     settled_N = settle(graph, parts_N, movable_N=~old_N, renumber=False)
     return np.where(graph.strengths > 0, ids[settled_N], NOWHERE)
 
@@ -80,9 +80,8 @@ def inherit(parts_N: Ints, topics_N: Ints, next_id: int) -> Ints:
         return parts_N
     known = (topics_N >= 0) & (parts_N >= 0)
     ids, places = np.unique(topics_N[known], return_inverse=True)
-    shared_PI = sums(parts_N[known] * len(ids) + places, np.ones(len(places)), count * len(ids)).reshape(
-        count, len(ids)
-    )
+    cells = parts_N[known] * len(ids) + places
+    shared_PI = sums(cells, np.ones(len(cells)), count * len(ids)).reshape(count, len(ids))
     rows, columns = linear_sum_assignment(-shared_PI)
     taken = shared_PI[rows, columns] > 0
     named_P = np.full(count, NOWHERE)
@@ -94,9 +93,7 @@ def inherit(parts_N: Ints, topics_N: Ints, next_id: int) -> Ints:
 
 def _place(graph: DocumentGraph, topics_N: Ints, next_id: int) -> Ints:
     """Everyone in a topic: who is in none goes where most of its ties are, in as many steps as it takes."""
-    ids, parts = np.unique(topics_N[topics_N >= 0], return_inverse=True)
-    parts_N = np.full(len(topics_N), NOWHERE)
-    parts_N[topics_N >= 0] = parts
+    ids, parts_N = numbered(topics_N)
     while True:
         lost = np.flatnonzero(parts_N < 0)
         votes_NP = graph.votes(parts_N, len(ids))[lost]

@@ -40,10 +40,10 @@ class Level:
     """
 
     resolution: float
-    topics: float
-    effective: float
-    agreement: float
-    modularity: float
+    topics: float = 0.0
+    effective: float = 0.0
+    agreement: float = 0.0
+    modularity: float = 0.0
     worth: float = 0.0
 
 
@@ -55,20 +55,22 @@ def weigh_levels(contraction: Contraction, resolutions: Sequence[float] = RESOLU
     rng = np.random.default_rng(0)
     run = Leiden(len(contraction), contraction.ends_T2)
     drawn = [contraction.weigh(_drawn(contraction, rng)) for _ in range(_RUNS)]
+    plain = contraction.weigh(contraction.graph.weights_E)
     parts: list[list[Ints]] = [[] for _ in resolutions]
+    levels: list[Level] = [Level(resolution) for resolution in resolutions]
 
-    def look(places: Iterable[int], runs: range) -> list[Level]:
+    def look(places: Iterable[int], runs: range) -> None:
         for place in places:
             parts[place] += [run.at(resolutions[place], *drawn[seed], seed) for seed in runs]
-        return _with_worth([_level(contraction, *each) for each in zip(resolutions, parts, strict=True)])
+            levels[place] = _level(contraction, plain, resolutions[place], parts[place])
 
-    first = look(range(len(resolutions)), range(_FIRST_RUNS))
-    hopeful = sorted(range(len(first)), key=lambda place: -first[place].worth)[:_HOPEFUL]
-    return look(hopeful, range(_FIRST_RUNS, _RUNS))
+    look(range(len(levels)), range(_FIRST_RUNS))
+    worth = [level.worth for level in _with_worth(levels)]
+    look(sorted(range(len(levels)), key=lambda place: -worth[place])[:_HOPEFUL], range(_FIRST_RUNS, _RUNS))
+    return _with_worth(levels)
 
 
-def _level(contraction: Contraction, resolution: float, parts: Sequence[Ints]) -> Level:
-    plain = contraction.weigh(contraction.graph.weights_E)
+def _level(contraction: Contraction, plain: tuple[Weights, Weights], resolution: float, parts: Sequence[Ints]) -> Level:
     return Level(
         resolution,
         float(np.mean([found.max() + 1 for found in parts])),

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints, Neighbours, nearest_among
+from tolman.topics.division import NOWHERE
 from tolman.topics.graph import DocumentGraph, Weights, centred, closeness, sums
 from tolman.topics.partition import discriminants
 
@@ -86,27 +87,35 @@ class Membership:
         near = nearest_among(self._moved_ND, moved_QD, self._placing.neighbours)
         return self.judge(moved_QD, near, self._parts_N), near
 
-    def judge(self, moved_ND: Floats, near: Neighbours, parts_N: Ints) -> "Places":
-        """The same for centred vectors whose neighbours, and these neighbours' topics, are known."""
-        first, second, best = np.zeros(len(moved_ND)), np.zeros(len(moved_ND)), np.zeros(len(moved_ND), np.int64)
+    def judge(self, moved_ND: Floats, near: Neighbours, parts_N: Ints, own_N: Ints | None = None) -> "Places":
+        """The same for centred vectors whose neighbours, and these neighbours' topics, are known.
+
+        Args:
+            moved_ND: centred vectors.
+            near: their neighbours.
+            parts_N: topics of what `near` points at.
+            own_N: topics that the vectors are in; NOWHERE: in none, for they have nothing in common with any. None: not
+                known yet, the likeliest counts.
+        """
+        topic_N = np.full(len(moved_ND), NOWHERE) if own_N is None else own_N.copy()
+        own_probability_N, next_N = np.zeros(len(moved_ND)), np.zeros(len(moved_ND))
         for rows, probability_NP in self._probabilities(moved_ND, near, parts_N):
-            best[rows] = probability_NP.argmax(axis=1)
-            ordered = np.sort(probability_NP, axis=1)
-            first[rows] = ordered[:, -1]
-            second[rows] = ordered[:, -2] if ordered.shape[1] > 1 else 0
+            topic_N[rows] = np.where(topic_N[rows] >= 0, topic_N[rows], probability_NP.argmax(axis=1))
+            own = np.arange(len(probability_NP)), topic_N[rows]
+            own_probability_N[rows] = probability_NP[own]
+            probability_NP[own] = 0
+            next_N[rows] = probability_NP.max(axis=1)
         distance_N = distance(near)
-        outside_N = (distance_N > self._placing.fence) | ~np.any(moved_ND, axis=1)
-        return Places(best, first, first - second, distance_N, outside_N)
+        tied_N = np.any(moved_ND, axis=1) & (True if own_N is None else own_N >= 0)
+        outside_N = (distance_N > self._placing.fence) | ~tied_N
+        return Places(topic_N, own_probability_N, own_probability_N - next_N, outside_N)
 
     def _probabilities(self, moved_ND: Floats, near: Neighbours, parts_N: Ints) -> Iterator[tuple[slice, Weights]]:
         for start in range(0, len(moved_ND), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            block = Neighbours(near.positions_NK[rows], near.cosines_NK[rows])
-            voted_NP = votes(block, parts_N, len(self._discriminants.bias_P))
-            yield rows, _softmax(self._scores(voted_NP, self._discriminants(moved_ND[rows])))
-
-    def _scores(self, voted_NP: Weights, placed_NP: Floats) -> Weights:
-        return _scores(voted_NP, placed_NP, self._placing.weight_votes, self._placing.weight_place)
+            rows = slice(start, min(start + _BLOCK, len(moved_ND)))
+            voted_NP = votes(near.of(np.arange(rows.start, rows.stop)), parts_N, len(self._discriminants.bias_P))
+            placed_NP = self._discriminants(moved_ND[rows])
+            yield rows, _softmax(_scores(voted_NP, placed_NP, self._placing.weight_votes, self._placing.weight_place))
 
 
 @dataclass(frozen=True)
@@ -114,17 +123,15 @@ class Places:
     """What is known of where some documents belong.
 
     Attributes:
-        best_N: the likeliest topic.
+        topic_N: the one each is in, or the likeliest.
         probability_N: of it.
-        margin_N: over the next.
-        distance_N: mean distance from the nearest documents.
-        outside_N: whether that is so far that it belongs nowhere.
+        margin_N: over the likeliest other; below zero where that is likelier.
+        outside_N: too far from all to belong anywhere.
     """
 
-    best_N: Ints
+    topic_N: Ints
     probability_N: Weights
     margin_N: Weights
-    distance_N: Weights
     outside_N: NDArray[np.bool_]
 
     def take(self, rows: Ints) -> "Places":
@@ -153,7 +160,7 @@ def fit_placing(graph: DocumentGraph, parts_N: Ints) -> Placing:
     """Fit it on the documents in which topics were found (NOWHERE: in none)."""
     known = np.flatnonzero(parts_N >= 0)
     chosen = known[:: max(1, len(known) // _FITTED_ON)]
-    near = Neighbours(graph.neighbours.positions_NK[chosen], graph.neighbours.cosines_NK[chosen])
+    near = graph.neighbours.of(chosen)
     voted = votes(near, parts_N, int(parts_N.max()) + 1)
     placed = _placed_by_others(graph.vectors_ND, parts_N, known)[np.searchsorted(known, chosen)]
     weight_votes, weight_place = _fit_weights(voted, placed, parts_N[chosen])

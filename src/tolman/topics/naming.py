@@ -13,14 +13,15 @@ Legend for shapes:
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints
 from tolman.topics.function_words import FUNCTION_WORDS
-from tolman.topics.graph import Weights, indicator
+from tolman.topics.graph import Weights, indicator, sums
 
 WORDS = 10
 _NAMED_BY = 3
@@ -35,50 +36,43 @@ _ALPHABETIC = re.compile(r"[^\W\d_][\w'’-]*[^\W_]|[^\W\d_]")
 _CLAUSE = re.compile(r"[.,;:!?()\[\]{}\"“”\n|/]+")
 
 
-def clauses(text: str) -> Iterator[list[str]]:
+def clauses(text: str) -> list[list[str]]:
     """The words of each stretch of `text` between punctuation marks, in lower case; nothing with a digit first."""
-    for clause in _CLAUSE.split(text[:_CHARACTERS].lower()):
-        found = _ALPHABETIC.findall(clause)
-        if found:
-            yield found
+    found = (_ALPHABETIC.findall(clause) for clause in _CLAUSE.split(text[:_CHARACTERS].lower()))
+    return [words for words in found if words]
 
 
-def describe(texts: Sequence[str], parts_N: Ints, parents_N: Ints | None = None) -> list[tuple[str, ...]]:
+def describe(
+    tokens: Sequence[Sequence[Sequence[str]]], parts_N: Ints, parents_N: Ints | None = None
+) -> list[tuple[str, ...]]:
     """The words that tell each part best, the best first, at most ten.
 
     Args:
-        texts: of the documents.
+        tokens: `clauses` of each document.
         parts_N: from 0 on; -1: of no part.
         parents_N: parts of the level above; a part is then told from what its parent is about, too.
     """
     count = int(parts_N.max()) + 1 if len(parts_N) else 0
     if not count:
         return []
-    tokens = [list(clauses(text)) for text in texts]
     singles = _Terms([{word for clause in each for word in clause} for each in tokens], parts_N, count)
     telling = singles.telling()
     phrases = _Terms([_phrases(each, telling) for each in tokens], parts_N, count)
     above_P = _parent_of(parts_N, parents_N, count)
     return [
-        _choose(part, singles, phrases, None if above_P is None else above_P == above_P[part]) for part in range(count)
+        _choose(part, singles, telling, phrases, family_P)
+        for part, family_P in enumerate([None] * count if above_P is None else above_P[:, None] == above_P)
     ]
 
 
-def name(words: Sequence[str]) -> str:
-    """A topic's name from its words."""
-    return ", ".join(words[:_NAMED_BY])
-
-
-def distinct(names: Iterable[str], words: Sequence[Sequence[str]]) -> list[str]:
-    """Names, each with the next of its words where another has the same."""
-    given = list(names)
-    taken: set[str] = set()
-    for place, name in enumerate(given):
-        spare = [word for word in words[place] if word not in name]
-        while given[place] in taken and spare:
-            given[place] = f"{name}, {spare.pop(0)}"
-        taken.add(given[place])
-    return given
+def distinct(words: Sequence[Sequence[str]]) -> list[str]:
+    """A name for each topic: its first words, and more of them where another has the same."""
+    names: list[str] = []
+    for its_words in words:
+        longer = (", ".join(its_words[:count]) for count in range(_NAMED_BY, len(its_words) + 1))
+        shortest = ", ".join(its_words[:_NAMED_BY])
+        names.append(next((name for name in longer if name not in names), shortest))
+    return names
 
 
 class _Terms:
@@ -97,10 +91,9 @@ class _Terms:
         rows = [[self.place[term] for term in terms if term in self.place] for terms in terms_of]
         lengths = [len(row) for row in rows]
         documents, columns = np.repeat(np.arange(len(rows)), lengths), np.concatenate([[], *rows]).astype(np.int64)
-        counts_PW = np.zeros((count, len(self.terms)))
         there = parts_N[documents] >= 0
-        np.add.at(counts_PW, (parts_N[documents[there]], columns[there]), 1)
-        return counts_PW
+        cells = parts_N[documents[there]] * len(self.terms) + columns[there]
+        return sums(cells, np.ones(len(cells)), count * len(self.terms)).reshape(count, len(self.terms))
 
     def telling(self) -> frozenset[str]:
         """Words that are rare, or that some topics use more than others; no function words."""
@@ -114,7 +107,7 @@ class _Terms:
         told = frozenset(term for term, tells in zip(self.terms, chosen, strict=True) if tells)
         return told - FUNCTION_WORDS
 
-    def scores(self, part: int, family_P: "np.ndarray | None") -> tuple[Weights, Weights]:
+    def scores(self, part: int, family_P: NDArray[np.bool_] | None) -> tuple[Weights, Weights]:
         """(W,) share of the part's documents with each term, and what it tells about the part."""
         share_W = self.counts_PW[part] / max(self.sizes_P[part], 1)
         rest_W = (self.all_W - self.counts_PW[part] + 0.5) / (self.total - self.sizes_P[part] + 1)
@@ -140,10 +133,11 @@ def _phrases(clauses_: Sequence[Sequence[str]], telling: frozenset[str]) -> set[
     return found
 
 
-def _choose(part: int, singles: _Terms, phrases: _Terms, family_P: "np.ndarray | None") -> tuple[str, ...]:
+def _choose(
+    part: int, singles: _Terms, telling: frozenset[str], phrases: _Terms, family_P: NDArray[np.bool_] | None
+) -> tuple[str, ...]:
     """Words in the order of what they tell, each given way to a phrase that mostly stands where it does."""
     least = max(_LEAST_SHARE, min(_LEAST_DOCUMENTS / max(singles.sizes_P[part], 1), 0.5))
-    telling = singles.telling()
     share_W, score_W = singles.scores(part, family_P)
     phrase_share_W, phrase_score_W = phrases.scores(part, family_P)
     common = [i for i in np.argsort(-phrase_score_W, kind="stable")[:200] if phrase_share_W[i] >= least]

@@ -10,12 +10,11 @@ Legend for shapes:
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 from tolman.errors import SpaceError, SpaceMismatch
 from tolman.neighbours import Ints
 from tolman.space.description import now
-from tolman.storage import storing
+from tolman.storage import storing, write_whole
 from tolman.topics.division import NOWHERE
 from tolman.topics.graph import Weights
 from tolman.topics.levels import Level
@@ -101,11 +100,9 @@ def write(space: Path, record: Record) -> Record:
     folder = space / FOLDER
     record = replace(record, generation=record.generation + 1, found=record.found or now())
     name = _DOCUMENTS.format(record.generation)
-    with storing(f"can't write {folder}"):
-        _write_documents(folder / name, record)
-        beside = folder / f"{FILE}.partial"
-        beside.write_text(json.dumps(_to_json(record, name), ensure_ascii=False, indent=1), encoding="utf-8")
-        os.replace(beside, folder / FILE)
+    described = json.dumps(_to_json(record, name), ensure_ascii=False, indent=1) + "\n"
+    write_whole(folder / name, lambda file: _write_documents(record, file))
+    write_whole(folder / FILE, lambda file: file.write(described.encode()))
     for old in folder.glob(_DOCUMENTS.format("*")):
         if old.name != name:
             with suppress(OSError):
@@ -160,7 +157,7 @@ def _damaged(file: Path, error: Exception) -> SpaceError:
     return SpaceError(f"{file} is damaged ({why}): restore it from a backup, or find topics from nothing")
 
 
-def _write_documents(file: Path, record: Record) -> None:
+def _write_documents(record: Record, file: BinaryIO) -> None:
     columns = {
         "id": record.ids,
         "topic": _numbers(record.tree.shown_N),
@@ -172,7 +169,7 @@ def _write_documents(file: Path, record: Record) -> None:
         "vector_digest": record.digests_N,
     }
     table = pa.table(columns, schema=SCHEMA)
-    with pa.OSFile(str(file), "wb") as opened, pa.ipc.new_file(opened, SCHEMA) as out:
+    with pa.ipc.new_file(file, SCHEMA) as out:
         out.write_table(table)
 
 

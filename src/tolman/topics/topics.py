@@ -9,6 +9,7 @@ Legend for shapes:
     Q  texts to place
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tolman.errors import QueryError
 from tolman.neighbours import Ints
 from tolman.progress import Progress, Silent
 from tolman.topics.division import NOWHERE
 from tolman.topics.finding import BEARABLE, find, find_again
-from tolman.topics.keeping import current, material, membership, recorded
+from tolman.topics.keeping import current, material, membership, record_of, revised
 from tolman.topics.record import Record, read, write, writing
 from tolman.topics.revision import merge, split
 from tolman.topics.tree import Depth, Topic
@@ -31,6 +33,13 @@ if TYPE_CHECKING:
     from tolman.space.space import LatentSpace
 
 Period = Literal["year", "month", "day"]
+_LETTERS: dict[Period, int] = {"year": 4, "month": 7, "day": 10}  # of an ISO date that name its period
+_OVER_TIME = pa.schema(
+    [
+        *(("period", pa.string()), ("topic", pa.int64()), ("name", pa.string())),
+        *(("documents", pa.int64()), ("share", pa.float64())),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ class Topics:
         shown topic.
         """
         record, tree = self._record, self._record.tree
-        nearest_N = tree.ids_at(depth)
+        nearest_N = self._ids_at(depth)
         topic_N = np.where(record.outside_N, NOWHERE, nearest_N)
         names = [None if number < 0 else tree.topics[int(number)].name for number in topic_N]
         table = pa.table(
@@ -131,7 +140,7 @@ class Topics:
     def members(self, topic: int) -> pa.Table:
         """The rows of `documents()` that are in one topic, of whatever depth, the likeliest first."""
         rows = self.documents(self[topic].depth)
-        return rows.filter(pa.compute.equal(rows["topic"], topic)).sort_by([("probability", "descending")])
+        return rows.filter(pc.equal(rows["topic"], topic)).sort_by([("probability", "descending")])
 
     def title(self, document: str) -> str:
         """The title of a document, or how its text begins."""
@@ -140,15 +149,15 @@ class Topics:
 
     def place(self, texts: Sequence[str]) -> list[Place]:
         """Where texts belong that aren't in the space. Nothing is changed by it."""
-        from tolman.space.space import _texts
+        from tolman.space.space import given_texts
 
-        vectors_QD = self._space.encoder.encode(_texts("texts", texts))
+        vectors_QD = self._space.encoder.encode(given_texts("texts", texts))
         numbers, member = membership(self._space, self._record)
         places, _ = member.place(vectors_QD)
         return [
             Place(None if outside else int(numbers[best]), int(numbers[best]), float(probability), float(margin))
             for best, probability, margin, outside in zip(
-                places.best_N, places.probability_N, places.margin_N, places.outside_N, strict=True
+                places.topic_N, places.probability_N, places.margin_N, places.outside_N, strict=True
             )
         ]
 
@@ -163,30 +172,22 @@ class Topics:
         Raises:
             QueryError: no such column or period, or it holds no dates.
         """
-        if every not in ("year", "month", "day"):
+        if every not in _LETTERS:
             raise QueryError(f"expected a period of year, month or day, got {every!r}")
         if column not in self._space.store.metadata_columns:
             known = ", ".join(self._space.store.metadata_columns) or "none"
             raise QueryError(f"{self._space.path} has no metadata column {column!r}: there are {known}")
         periods = [_period(value, every, column) for value in self._column(column).to_pylist()]
-        ids_N = np.where(self._record.outside_N, NOWHERE, self._record.tree.ids_at(depth))
-        table = pa.table({"period": periods, "topic": ids_N}).filter(
-            pa.compute.and_(pa.compute.is_valid(pa.array(periods, pa.string())), pa.array(ids_N >= 0))
-        )
-        counted = table.group_by(["period", "topic"]).aggregate([("topic", "count")]).sort_by("period")
-        totals = {
-            row["period"]: row["topic_count"]
-            for row in table.group_by("period").aggregate([("topic", "count")]).to_pylist()
-        }
-        return pa.table(
-            {
-                "period": counted["period"],
-                "topic": counted["topic"],
-                "name": [self[number].name for number in counted["topic"].to_pylist()],
-                "documents": counted["topic_count"],
-                "share": [row["topic_count"] / totals[row["period"]] for row in counted.to_pylist()],
-            }
-        )
+        ids_N = np.where(self._record.outside_N, NOWHERE, self._ids_at(depth))
+        counts = Counter((p, n) for p, n in zip(periods, ids_N.tolist(), strict=True) if p is not None and n >= 0)
+        totals: Counter[str] = Counter()
+        for (period, _), many in counts.items():
+            totals[period] += many
+        rows = [
+            {"period": p, "topic": n, "name": self[n].name, "documents": many, "share": many / totals[p]}
+            for (p, n), many in sorted(counts.items())
+        ]
+        return pa.Table.from_pylist(rows, _OVER_TIME)
 
     def to_bertopic(self) -> tuple[pa.Table, pa.Table]:
         """The shown topics as BERTopic gives them: what get_topic_info() and get_document_info() return.
@@ -198,7 +199,7 @@ class Topics:
         rows = [
             {
                 "Topic": t.id,
-                "Count": int((labels_N == t.id).sum()),
+                "Count": t.size,
                 "Name": _bertopic_name(t),
                 "Representation": [*t.words],
             }
@@ -216,10 +217,18 @@ class Topics:
         )
         return pa.Table.from_pylist([*(nowhere if nowhere[0]["Count"] else []), *rows]), documents
 
+    def _ids_at(self, depth: Depth) -> Ints:
+        """(N,) the topics of one depth; in place of broad ones, where there are none, the shown."""
+        ids_N, shown_N = self._record.tree.ids_at(depth), self._record.tree.shown_N
+        return np.where(ids_N >= 0, ids_N, shown_N)
+
     def _column(self, name: str) -> pa.ChunkedArray:
-        if self._space.store.content_key != self._record.content_key:
-            raise QueryError(f"{self._space.path} has changed since these topics were asked for: ask for them again")
+        self._require_content(self._space.store.content_key)
         return self._space.store.read([name])[name]
+
+    def _require_content(self, content_key: str) -> None:
+        if content_key != self._record.content_key:
+            raise QueryError(f"{self._space.path} has changed since these topics were asked for: ask for them again")
 
     # ---- changing
 
@@ -236,7 +245,11 @@ class Topics:
         return self._change(lambda record: _with_topic(record, topic, name=called, named_by="person"))
 
     def pin(self, topic: int, pinned: bool = True) -> "Topics":
-        """Keep the documents of a shown topic together and in it when topics are found anew, or no longer."""
+        """Keep the documents of a shown topic together and in it when topics are found anew, or no longer.
+
+        Raises:
+            QueryError: no such topic, or it isn't shown.
+        """
         if self[topic].depth != "shown":
             raise QueryError(f"topic {topic} is {self[topic].depth}: only shown topics can be pinned")
         return self._change(lambda record: _with_topic(record, topic, pinned=pinned))
@@ -247,7 +260,7 @@ class Topics:
         Raises:
             QueryError: fewer than two, or one that isn't there or isn't shown.
         """
-        return self._change(lambda record: recorded(self._space, record, merge(record.tree, topics)))
+        return self._change(lambda record: revised(self._space, replace(record, tree=merge(record.tree, topics))))
 
     def split(self, topic: int) -> "Topics":
         """Show the finer topics of a shown one in its place, with their own numbers and names; they are pinned.
@@ -255,7 +268,7 @@ class Topics:
         Raises:
             QueryError: no such topic, it isn't shown, or it isn't divided.
         """
-        return self._change(lambda record: recorded(self._space, record, split(record.tree, topic)))
+        return self._change(lambda record: revised(self._space, replace(record, tree=split(record.tree, topic))))
 
     def find_again(
         self, *, bearable: float = BEARABLE, from_nothing: bool = False, progress: Progress | None = None
@@ -281,19 +294,20 @@ class Topics:
         def found(record: Record) -> Record:
             before = record.settled
             anew = find(given, before) if from_nothing else find_again(given, before, bearable=bearable)
-            return recorded(self._space, replace(record, found=""), anew.tree, anew)
+            return record_of(self._space, anew, record.generation)
 
         return self._change(found)
 
     def _change(self, change: Callable[[Record], Record]) -> "Topics":
-        """Carried out on what is there by now: others may have changed it."""
+        """Carried out on what is there by now: others may have renamed a topic, say."""
+        self._require_content(self._space.store.content_key)
         with writing(self._space.path):
             newest = read(self._space.path, self._record.encoder) or self._record
-            newest = newest if newest.content_key == self._record.content_key else self._record
+            self._require_content(newest.content_key)
             return Topics(self._space, write(self._space.path, change(newest)))
 
 
-def topics_of(space: "LatentSpace", *, seed: int = 0, progress: Progress | None = None) -> Topics:
+def topics_of(space: "LatentSpace", *, progress: Progress | None = None) -> Topics:
     """The topics of `space`: found now if they never were, else read, with new documents placed. Kept if they can be.
 
     Raises:
@@ -302,9 +316,7 @@ def topics_of(space: "LatentSpace", *, seed: int = 0, progress: Progress | None 
         SpaceMismatch: the topics belong to another encoder.
         MissingExtra: igraph isn't installed, and topics have to be found.
     """
-    return Topics(
-        space, current(space, read(space.path, space.description.encoder.fingerprint), seed, progress or Silent())
-    )
+    return Topics(space, current(space, progress or Silent()))
 
 
 def _with_topic(record: Record, topic: int, **changed: Any) -> Record:
@@ -315,8 +327,8 @@ def _with_topic(record: Record, topic: int, **changed: Any) -> Record:
 def _with_duplicates(table: pa.Table, duplicates: pa.ChunkedArray) -> pa.Table:
     """The rows, and after them one more for every exact duplicate."""
     lists = duplicates.combine_chunks()
-    rows = pa.compute.list_parent_indices(lists)
-    more = table.take(rows).set_column(0, "id", pa.compute.list_flatten(lists).cast(pa.string()))
+    rows = pc.list_parent_indices(lists)
+    more = table.take(rows).set_column(0, "id", pc.list_flatten(lists).cast(pa.string()))
     return pa.concat_tables([table, more]).combine_chunks()
 
 
@@ -324,11 +336,11 @@ def _period(value: Any, every: Period, column: str) -> str | None:
     if value is None:
         return None
     if isinstance(value, date | datetime):
-        return value.isoformat()[: {"year": 4, "month": 7, "day": 10}[every]]
+        return value.isoformat()[: _LETTERS[every]]
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10_000:
         return f"{value:04d}"
     try:
-        return datetime.fromisoformat(str(value)).isoformat()[: {"year": 4, "month": 7, "day": 10}[every]]
+        return datetime.fromisoformat(str(value)).isoformat()[: _LETTERS[every]]
     except ValueError:
         raise QueryError(f"column {column!r} holds no dates: {value!r}") from None
 

@@ -4,17 +4,25 @@ Legend for shapes:
     N  documents
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tolman.errors import QueryError
 from tolman.neighbours import Ints
 from tolman.topics.division import NOWHERE
 
 Depth: TypeAlias = Literal["broad", "shown", "fine"]
+DEPTHS: tuple[Depth, ...] = ("broad", "shown", "fine")
+
+
+def numbered(ids_N: Ints) -> tuple[Ints, Ints]:
+    """The ids there are, ascending, and by its place among them which one each document has; NOWHERE stays."""
+    numbers, parts_N = np.unique(ids_N, return_inverse=True)
+    nowhere = int(len(numbers) > 0 and numbers[0] < 0)
+    return numbers[nowhere:], np.asarray(parts_N - nowhere, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class Topic:
         words: the words and phrases that tell it from the rest, the best first.
         typical: ids of documents in the middle of it, the most typical first.
         pinned: a person decided what is in it; it keeps its documents, and isn't merged or divided, whatever comes.
-        named_by: "words", "person" or "model".
+        named_by: "words" or "person".
     """
 
     id: int
@@ -41,7 +49,7 @@ class Topic:
     words: tuple[str, ...] = ()
     typical: tuple[str, ...] = ()
     pinned: bool = False
-    named_by: Literal["words", "person", "model"] = "words"
+    named_by: Literal["words", "person"] = "words"
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -88,7 +96,23 @@ class Tree:
             return self.shown_N
         if depth == "fine":
             return self.fine_N
-        return _mapped(self.shown_N, lambda topic: self.topics[topic].parent)
+        return self.broad_of(self.shown_N)
+
+    def broad_of(self, shown_N: Ints) -> Ints:
+        """(N,) number of the broad topic of each shown one; NOWHERE for one that is in none, or isn't known."""
+        numbers, parts_N = numbered(shown_N)
+        parents = [topic.parent if topic else None for topic in map(self.topics.get, numbers.tolist())]
+        above_P = np.array([NOWHERE if parent is None else parent for parent in [*parents, None]], np.int64)
+        return above_P[parts_N]
+
+    def sized(self, counted_N: NDArray[np.bool_]) -> "Tree":
+        """Each topic with the number of these documents that are in it."""
+        sizes: dict[int, int] = {}
+        for depth in DEPTHS:
+            numbers, many = np.unique(self.ids_at(depth)[counted_N], return_counts=True)
+            sizes |= dict(zip(numbers.tolist(), many.tolist(), strict=True))
+        topics = {number: replace(topic, size=sizes.get(number, 0)) for number, topic in self.topics.items()}
+        return replace(self, topics=topics)
 
     def children(self, topic: int) -> list[Topic]:
         """The topics that one consists of, the largest first."""
@@ -105,7 +129,7 @@ class Tree:
 
 
 def plant(shown_N: Ints, fine_N: Ints, broad_N: Ints | None, before: Tree | None, first_id: int) -> Tree:
-    """A tree over nested partitions, without words yet.
+    """A tree over nested partitions, without words and sizes yet.
 
     Args:
         shown_N: numbers of shown topics.
@@ -118,23 +142,15 @@ def plant(shown_N: Ints, fine_N: Ints, broad_N: Ints | None, before: Tree | None
     topics: dict[int, Topic] = {}
 
     def add(depth: Depth, ids_N: Ints, parents_N: Ints | None) -> None:
-        for number, row, size in zip(*np.unique(ids_N[ids_N >= 0], return_index=True, return_counts=True), strict=True):
-            if int(number) in topics:  # a shown topic that isn't divided
+        for number, row in zip(*np.unique(ids_N, return_index=True), strict=True):
+            if number < 0 or int(number) in topics:  # undivided, a shown topic is its own finest
                 continue
-            parent = None if parents_N is None else int(parents_N[ids_N >= 0][row])
+            above = NOWHERE if parents_N is None else int(parents_N[row])
             old = known.get(int(number), Topic(int(number), None, depth, ""))
-            topics[int(number)] = replace(
-                old, parent=parent if parent != NOWHERE else None, depth=depth, size=int(size)
-            )
+            topics[int(number)] = replace(old, parent=None if above < 0 else above, depth=depth)
 
     if broad_N is not None:
         add("broad", broad_N, None)
     add("shown", shown_N, broad_N)
     add("fine", fine_N, shown_N)
     return Tree(topics, shown_N, fine_N, max([first_id, *(number + 1 for number in topics)]))
-
-
-def _mapped(ids_N: Ints, parent: Callable[[int], int | None]) -> Ints:
-    numbers, places_N = np.unique(ids_N, return_inverse=True)
-    above = [NOWHERE if number < 0 else parent(int(number)) for number in numbers]
-    return np.array([NOWHERE if number is None else number for number in above], np.int64)[places_N]
