@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Tests are many small sums: spinning OpenMP threads would only slow each other down.
-test check bench: export OMP_NUM_THREADS = 1
+test test-web check bench: export OMP_NUM_THREADS = 1
 
-.PHONY: help demo test check bench docs clean
+# make web needs node 20.19 or newer; make test-web that, and Debian's chromium (or another, named in CHROMIUM).
+
+.PHONY: help demo test web test-web check bench docs clean
 
 help:
 	@echo "make demo   set up, learn a space from the Python standard library's documentation, search it"
 	@echo "make test   set up what the tests need, run them"
+	@echo "make web    build the page of tolman serve (needs node); make test-web tries it in a real browser"
 	@echo "make check  style, types, layers, generated docs"
 	@echo "make bench  the benchmarks that need no data; the others: python benchmarks/NAME.py --help"
 	@echo "make docs   write the generated pages again"
@@ -26,7 +29,7 @@ help:
 	@touch $@
 
 .venv/.tolman: .venv/.torch pyproject.toml
-	@$(INSTALL) --editable '.[files,topics]'
+	@$(INSTALL) --editable '.[files,serve,topics]'
 	@touch $@
 
 .venv/.dev: .venv/.torch pyproject.toml
@@ -49,6 +52,17 @@ demo: stdlib.space
 test: .venv/.dev
 	$(BIN)/python -m pytest
 
+web/node_modules/.done: web/package-lock.json
+	@cd web && npm ci --silent
+	@touch $@
+
+web: web/node_modules/.done
+	cd web && npm run --silent check && npm run --silent build
+
+test-web: .venv/.dev web/node_modules/.done
+	cd web && npm run --silent check
+	$(BIN)/python -m pytest tests/web
+
 check: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,4 +77,4 @@ docs: .venv/.dev
 	$(BIN)/python docs/generate.py
 
 clean:
-	rm -rf .venv stdlib.space
+	rm -rf .venv stdlib.space web/node_modules

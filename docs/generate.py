@@ -17,21 +17,8 @@ from tolman.cli import app
 
 DOCS = Path(__file__).parent
 VERBS = (
-    *(
-        "learn",
-        "tune",
-        "distil",
-        "add",
-        "remove",
-        "search",
-        "topics",
-        "map",
-        "senses",
-        "words",
-        "encode",
-        "evaluate",
-        "info",
-    ),
+    *("learn", "tune", "distil", "add", "remove", "search", "topics", "map", "senses", "words"),
+    *("serve", "mcp", "encode", "evaluate", "info"),
     *("models list", "models pull"),
 )
 NOTE = "<!-- Written by docs/generate.py; change the code, then run `make docs`. -->\n"

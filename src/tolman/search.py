@@ -261,8 +261,8 @@ def _nothing() -> tuple[Ints, Floats]:
 
 
 def _lexical(space: "LatentSpace", queries: Sequence[str], k: int, where: str | None) -> list[tuple[Ints, Floats]]:
-    if len(queries) == 1:
-        return [space.store.lexical(queries[0], k, where)]
+    if len(queries) == 1 or (space.store.remembers_words and where is None):
+        return [space.store.lexical(query, k, where) for query in queries]
     space.store.positions([])  # what all threads will need is made once, before them
     with ThreadPoolExecutor(_THREADS_PER_CORE * (os.cpu_count() or 1)) as threads:
         return list(threads.map(lambda query: space.store.lexical(query, k, where), queries))
@@ -315,7 +315,7 @@ def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> 
     if not len(positions):
         return {}
     columns = ["id", "title", "text", SPANS, PASSAGES] if snippets else ["id"]
-    return dict(zip(positions.tolist(), space.store.take(positions, columns).to_pylist(), strict=True))
+    return dict(zip(positions.tolist(), space.store.rows(positions.tolist(), columns), strict=True))
 
 
 def _result(

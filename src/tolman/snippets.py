@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ SNIPPET_CHARACTERS = 300
 _FEWEST_CHARACTERS = 120  # a shorter sentence is shown with the next
 ELLIPSIS = "…"
 _CONTEXT = 200  # characters around an edge that tell whether a sentence begins or ends there
+_REMEMBERED, _LONG = 8_192, 8_000  # texts whose windows are kept for the next query that finds them; characters
 _WINDOWS_COMPARED = 4  # of one document, by the encoder
 _WORD = re.compile(r"\w+")
 _SPACE = re.compile(r"\s")
@@ -91,7 +93,12 @@ def _first(windows: Sequence[_Window], overlap_W: Floats, document: int) -> list
     return sorted(best)
 
 
-def _windows(text: str, within: Span) -> list[Span]:
+def _windows(text: str, within: Span) -> tuple[Span, ...]:
+    """Those of a text; of texts that aren't long they are remembered."""
+    return _windows_remembered(text, within) if len(text) <= _LONG else _windows_found(text, within)
+
+
+def _windows_found(text: str, within: Span) -> tuple[Span, ...]:
     """Runs of sentences of a length to be read at a glance; a sentence that is too long is cut between words."""
     part = text[within[0] : within[1]]
     pieces = [piece for start, end in sentences(part) for piece in _cut(part, start, end)]
@@ -105,7 +112,10 @@ def _windows(text: str, within: Span) -> list[Span]:
         ):
             last += 1
         spans.append((within[0] + start, within[0] + pieces[last][1]))
-    return spans
+    return tuple(spans)
+
+
+_windows_remembered = lru_cache(_REMEMBERED)(_windows_found)
 
 
 def _cut(text: str, start: int, end: int) -> list[Span]:

@@ -157,12 +157,14 @@ class WordMemory:
     def __call__(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids of each text."""
         words = [text.split() for text in texts]
-        unknown = list({word for text in words for word in text} - self._ids.keys())
+        ids = self._ids  # asked word by word: a set less all that is known would go through all that is known
+        unknown = list({word for text in words for word in text if word not in ids})
         if len(self._ids) + len(unknown) > _MOST_REMEMBERED:
             self._ids.clear()
             unknown = list({word for text in words for word in text})
-        encodings = self._tokenizer.encode_batch_fast(unknown, add_special_tokens=False)
-        self._ids.update((word, encoding.ids) for word, encoding in zip(unknown, encodings, strict=True))
+        if unknown:  # to ask for nothing takes the tokenizer a millisecond
+            encodings = self._tokenizer.encode_batch_fast(unknown, add_special_tokens=False)
+            self._ids.update((word, encoding.ids) for word, encoding in zip(unknown, encodings, strict=True))
         known = self._ids.__getitem__
         return [np.fromiter(chain.from_iterable(map(known, text)), np.int32) for text in words]
 

@@ -17,9 +17,11 @@ from tolman.cli.grow import add, remove
 from tolman.cli.info import info
 from tolman.cli.learn import learn
 from tolman.cli.map import map_
+from tolman.cli.mcp import mcp
 from tolman.cli.models import models
 from tolman.cli.search import search
 from tolman.cli.senses import senses
+from tolman.cli.serve import serve
 from tolman.cli.topics import topics
 from tolman.cli.tune import tune
 from tolman.cli.words import words
@@ -44,7 +46,7 @@ def app() -> None:
 
 for verb in (
     *(learn, tune, distil, add, remove, search, topics, map_, senses, words),
-    *(encode, evaluate, info, models),
+    *(serve, mcp, encode, evaluate, info, models),
 ):
     app.add_command(verb)
 

@@ -108,7 +108,8 @@ class StaticEncoder:
         """
         texts = require_texts(texts, role)
         vectors_ND = np.zeros((len(texts), self.dim), np.float32)
-        table_VD = self._wide_table if len(texts) > _FEW else self.table_VD
+        wide = len(texts) > _FEW or "_wide_table" in self.__dict__
+        table_VD = self._wide_table if wide else self.table_VD
         for first in range(0, len(texts), _CHUNK):
             for row, ids_T in enumerate(self._token_ids(texts[first : first + _CHUNK]), first):
                 if len(ids_T):

@@ -31,6 +31,8 @@ from numpy.typing import NDArray
 from tolman.errors import QueryError, SourceError, SpaceError, StorageError
 from tolman.space.filters import check_filter, explain_refusal
 from tolman.space.fulltext import searchable
+from tolman.space.postings import Postings
+from tolman.space.row_memory import RowMemory
 from tolman.storage import disk_refusal
 
 TEXT_FIELDS = (
@@ -108,6 +110,7 @@ class DocumentStore:
             SpaceError: no dataset there, a damaged one, or no such version.
         """
         self._path, self._called = path, called or {}
+        self._remembering = False
         self._pinned = version is not None
         number = None if version is None else _whole(version)
         if not (path / "_versions").is_dir():
@@ -132,6 +135,10 @@ class DocumentStore:
         return cls(path)
 
     def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
         return int(self._dataset.count_rows())
 
     @property
@@ -196,7 +203,12 @@ class DocumentStore:
             QueryError: `where` is not a condition, or it names no column of this space.
             SpaceError: damaged; if it is only the full-text index, says so.
         """
-        asked = MatchQuery(searchable(query), FULLTEXT)
+        if self._remembering and where is None:
+            return self._postings.best(searchable(query), k)
+        return self._lexical(searchable(query), k, where)
+
+    def _lexical(self, query: str, k: int, where: str | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        asked = MatchQuery(query, FULLTEXT)
         try:
             found = self._scan(
                 where, columns=["_score"], full_text_query=asked, prefilter=True, limit=k, with_row_id=True
@@ -211,6 +223,29 @@ class DocumentStore:
         scores = _numbers(found["_score"]).astype(np.float32)
         best = np.argsort(-scores, kind="stable")
         return self._positions_of(_numbers(found["_rowid"]))[best], scores[best]
+
+    def rows(self, positions: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Rows as plain values, by their place in the scan; from memory where words are remembered."""
+        if not self._remembering:
+            return list(self.take(positions, columns).to_pylist())
+        return self._rows.get(positions, tuple(columns))
+
+    @cached_property
+    def _rows(self) -> RowMemory:
+        return RowMemory(lambda positions, columns: list(self.take(positions, columns).to_pylist()))
+
+    def remember_words(self) -> None:
+        """Answer full text and read rows from memory where they were asked for before: for who asks many queries."""
+        self._remembering = True
+
+    @property
+    def remembers_words(self) -> bool:
+        """Whether that is so."""
+        return self._remembering
+
+    @cached_property
+    def _postings(self) -> Postings:
+        return Postings(lambda word: self._lexical(word, len(self), None), len(self))
 
     def versions(self) -> list[SpaceVersion]:
         """Committed states, oldest first. Commits that only brought an index up to date are left out."""
@@ -305,7 +340,7 @@ class DocumentStore:
 
     def _refresh(self) -> None:
         self._dataset = lance.dataset(str(self._path))
-        for cached in ("content_key", "row_ids", "_ids", "_by_row_id"):
+        for cached in ("content_key", "row_ids", "_ids", "_by_row_id", "_postings", "_rows", "_count"):
             self.__dict__.pop(cached, None)
 
     @cached_property

@@ -1,0 +1,173 @@
+"""A space that is served: always its newest version, whoever changes it, with topics and map when they are asked for.
+
+A `Snapshot` never changes; when documents came or topics were changed, another takes its place, and who is in the
+middle of an answer finishes it on the one before.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tolman.atlas.refusals import Gone
+from tolman.errors import TolmanError
+from tolman.space.space import LatentSpace
+
+if TYPE_CHECKING:
+    from tolman.projection.map import Map
+    from tolman.topics.topics import Topics
+
+T = TypeVar("T")
+Stamp = tuple[int, ...]
+
+QUICK_THREADS, SLOW_THREADS = 2, 2
+_MANY = 1_000
+_WATCHED = ("space.json", "documents.lance/_versions", "topics/topics.json", "map/map.json")
+
+
+class Snapshot:
+    """A space at one version, and what is derived from it, made once.
+
+    Attributes:
+        space: never changed through this object.
+        stamp: of the files that it was read from.
+    """
+
+    def __init__(self, space: LatentSpace, stamp: Stamp, slow: ThreadPoolExecutor) -> None:
+        space.store.remember_words()
+        self.space, self.stamp = space, stamp
+        self._slow = slow
+        self._made: dict[str, asyncio.Future[Any]] = {}
+
+    async def topics(self) -> "Topics":
+        """Found or read when first asked for; whoever asks meanwhile waits for the same."""
+        return await self.once("topics", self.space.topics)
+
+    async def map(self) -> "Map":
+        """Likewise."""
+        return await self.once("map", self.space.map)
+
+    async def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives, made by one thread and kept; a failure is told to all who wait and tried again later."""
+        future = self._made.get(name)
+        if future is None:
+            future = asyncio.get_running_loop().run_in_executor(self._slow, make)
+            self._made[name] = future
+        try:
+            made: T = await asyncio.shield(future)
+            return made
+        except BaseException:
+            if future.done() and self._made.get(name) is future and (future.cancelled() or future.exception()):
+                del self._made[name]
+            raise
+
+    def has(self, name: str) -> bool:
+        """Whether that is made already."""
+        future = self._made.get(name)
+        return future is not None and future.done() and not future.cancelled() and future.exception() is None
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each document by its id."""
+        return {name: row for row, name in enumerate(self.ids)}
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Of the documents, in the order of `LatentSpace.table()`."""
+        return [str(name) for name in self.space.store.read(["id"])["id"].to_pylist()]
+
+
+class LiveSpace:
+    """What the server holds.
+
+    Attributes:
+        path: of the folder.
+        slow: threads for what takes long; searches have threads of their own.
+        quick: these.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.slow = ThreadPoolExecutor(SLOW_THREADS, "slow")
+        self.quick = ThreadPoolExecutor(QUICK_THREADS, "quick")
+        self._changing = asyncio.Lock()
+        self._snapshot = Snapshot(LatentSpace.open(path), _stamp(path), self.slow)
+
+    @property
+    def name(self) -> str:
+        """Of the space, without its ending."""
+        return self.path.name.removesuffix(".space")
+
+    async def now(self) -> Snapshot:
+        """The newest state.
+
+        Raises:
+            Gone: the folder is no space any more.
+        """
+        if self._snapshot.stamp != (stamp := _stamp(self.path)):
+            async with self._changing:
+                if self._snapshot.stamp != (stamp := _stamp(self.path)):
+                    await self._reopen(stamp)
+        return self._snapshot
+
+    async def _reopen(self, stamp: Stamp) -> None:
+        before = self._snapshot
+        space = await self.in_slow(lambda: _reopened(self.path, before.space))
+        same = space.store.content_key == before.space.store.content_key
+        self._snapshot = Snapshot(before.space if same else space, stamp, self.slow)
+        for name, make in (("topics", self._snapshot.topics), ("map", self._snapshot.map)):
+            if before.has(name):
+                await make()  # those who look at them meanwhile see the ones before
+        self._snapshot.stamp = _stamp(self.path)
+
+    async def change(self, work: Callable[[LatentSpace], T]) -> T:
+        """Carry out `work` on a space object of its own, one at a time; what is asked meanwhile is answered."""
+        async with self._changing:
+            before = self._snapshot.space
+            return await self.in_slow(lambda: work(_reopened(self.path, before)))
+
+    async def in_slow(self, work: Callable[[], T]) -> T:
+        """`work` in a thread, for what may take seconds."""
+        return await asyncio.get_running_loop().run_in_executor(self.slow, work)
+
+    async def in_quick(self, work: Callable[[], T]) -> T:
+        """`work` in a thread, for what takes milliseconds."""
+        return await asyncio.get_running_loop().run_in_executor(self.quick, work)
+
+    def warm(self) -> None:
+        """Load what the first search needs, before somebody waits for it. What fails will be told when asked for."""
+        with suppress(TolmanError):
+            space = self._snapshot.space
+            if space.description.encoder.family == "static":
+                space.encoder.encode(["a"] * _MANY)  # from then on its table is as wide as sums need it
+            space.search("a", 1)
+            self._snapshot.row_of  # noqa: B018  made now, too
+
+    def close(self) -> None:
+        """Wait for what runs, and no longer."""
+        self.slow.shutdown(cancel_futures=True)
+        self.quick.shutdown(cancel_futures=True)
+
+
+def _reopened(path: Path, before: LatentSpace) -> LatentSpace:
+    try:
+        return LatentSpace.open(path, encoder=before.encoder)
+    except TolmanError:
+        return LatentSpace.open(path)  # another encoder: the space was learned anew
+
+
+def _stamp(path: Path) -> Stamp:
+    """Changes whenever a file that matters is replaced."""
+    found = []
+    for name in _WATCHED:
+        try:
+            found.append(os.stat(path / name).st_mtime_ns)
+        except OSError:
+            found.append(0)
+    if not found[0] or not found[1]:
+        raise Gone("the space was moved or deleted while it was served: put it back, or start the server again")
+    return tuple(found)

@@ -1,0 +1,89 @@
+import { api, Refused } from "../api/client";
+import type { Coloring, MapData, SearchAnswer, SelectionAnswer, SpaceAnswer, Topic, TopicsAnswer } from "../api/types";
+import { inside } from "../map/nearest";
+import { polygonOf, route } from "./route.svelte";
+
+/** What the page knows. Arrays over all documents are never proxied: they are replaced as a whole. */
+class Atlas {
+  space = $state.raw<SpaceAnswer | null>(null);
+  map = $state.raw<MapData | null>(null);
+  topics = $state.raw<Topic[]>([]);
+  topicsLine = $state.raw("");
+  nowhere = $state(0);
+  result = $state.raw<SearchAnswer | null>(null);
+  coloring = $state.raw<Coloring | null>(null);
+  scores = $state.raw<Float32Array | null>(null);
+  rows = $state.raw<number[] | null>(null);
+  selection = $state.raw<SelectionAnswer | null>(null);
+  landed = $state.raw<{ x: number; y: number } | null>(null);
+  failure = $state("");
+  said = $state("");
+  making = $state("");
+  rowOf = new Map<string, number>();
+
+  topic(id: number | null): Topic | undefined { return this.topics.find((topic) => topic.id === id); }
+  get shown() { return this.topics.filter((topic) => topic.depth === "shown"); }
+
+  async open() {
+    await this.trying(async () => {
+      this.space = await api.space();
+      document.title = `${this.space.name} · Tolman`;
+      await this.readMap();
+    });
+  }
+
+  async readMap() {
+    this.making = "Laying out the map";
+    const map = await api.map();
+    this.rowOf = new Map(map.ids.map((id, row) => [id, row]));
+    this.map = map;
+    this.making = "";
+    if (map.topics) this.learn(await api.topics());
+  }
+
+  learn(found: TopicsAnswer) {
+    this.topics = found.topics;
+    this.topicsLine = found.python;
+    this.nowhere = found.nowhere;
+  }
+
+  /** After topics were changed: their names and, on the map, who is in them. */
+  async changed(found: TopicsAnswer, said: string) {
+    this.learn(found);
+    this.said = said;
+    this.map = await api.map();
+  }
+
+  select(polygon: string) {
+    const corners = polygonOf(polygon);
+    this.rows = this.map && corners.length > 2 ? inside(this.map.x, this.map.y, corners) : null;
+    this.selection = null;
+    const rows = this.rows;
+    if (!rows?.length) return;
+    this.said = `${rows.length.toLocaleString("en")} documents selected`;
+    void this.trying(async () => {
+      const found = await api.selection(rows);
+      if (this.rows === rows) this.selection = found;
+    });
+  }
+
+  async color(by: string) {
+    await this.trying(async () => {
+      if (by === "score") this.scores = route.q.trim() ? await api.scores(route.q) : null;
+      else if (by !== "topic" && by !== "trust" && this.coloring?.name !== by) this.coloring = await api.column(by);
+    });
+  }
+
+  async trying(work: () => Promise<void>) {
+    try {
+      this.failure = "";
+      await work();
+    } catch (error) {
+      this.making = "";
+      if (error instanceof Refused) this.failure = error.message;
+      else if (!(error instanceof DOMException)) throw error;
+    }
+  }
+}
+
+export const atlas = new Atlas();
