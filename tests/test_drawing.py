@@ -16,7 +16,7 @@ from tolman.drawing.colors import FAINT, GROUNDS, GROUPS, INK, MOST_GROUPS, OTHE
 from tolman.drawing.page import render_page
 from tolman.drawing.picture import draw_picture
 from tolman.drawing.scene import Coloring, Scene, coloring_of, scene_of
-from tolman.drawing.sheet import HEIGHT, WIDTH
+from tolman.drawing.sheet import HEIGHT, SMALL, WIDTH, lay_out_sheet
 from tolman.drawing.vector import render_svg
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)> {{cut}} {{name}} <!-- \u2028"
@@ -214,6 +214,27 @@ def test_a_scene_of_a_space_begins_with_its_labels(space):
     assert all(0 < len(title) <= 90 for title in drawn.titles)
 
 
+def test_topics_stand_over_the_map_once_they_were_found(own_space):
+    space = open_space(own_space)
+    assert scene_of(space, space.map()).labels == ()
+    drawn = scene_of(space, space.map(), "topic")
+    topics = space.topics()
+    assert {label.text for label in drawn.labels} == {topic.name for topic in topics.shown}
+    assert [one.name for one in drawn.colorings] == ["topic", "label", "trust"]
+    assert dict(zip(drawn.colorings[0].groups, drawn.colorings[0].counts, strict=True)).items() >= {
+        (topic.name, topic.size) for topic in topics.shown[:3]
+    }
+    assert [one.name for one in scene_of(space, space.map()).colorings] == ["label", "topic", "trust"]
+    assert len(scene_of(space, space.map()).labels) == len(topics.shown)
+
+
+def test_labels_lie_on_the_sheet_and_over_no_heavier_one():
+    labels = (Label(0, 0, "light", 1), Label(0, 0.001, "heavy", 2), Label(-9, 5, "far to the left of all dots", 1))
+    texts = {text.text: text for text in lay_out_sheet(scene(labels=labels)).texts if text.halo}
+    assert set(texts) == {"heavy", "far to the left of all dots"}
+    assert all(text.x >= 0.5 * SMALL * len(name) / 2 for name, text in texts.items())
+
+
 @pytest.mark.parametrize("suffix", [".html", ".png", ".svg", ".jsonl", ".parquet"])
 def test_a_map_is_written_in_every_form_twice_alike(space, tmp_path, suffix):
     file = tmp_path / "deep" / f"map{suffix}"
@@ -240,7 +261,12 @@ def test_tables_hold_the_map(space, tmp_path):
     [
         ("m.gif", None, SourceError, r"expected a name that ends in .html, .png, .svg, .parquet, .csv, .jsonl, .arrow"),
         ("m", None, SourceError, "expected a name that ends in"),
-        ("m.html", "nothere", QueryError, "'nothere' is no column of this space: expected one of label, trust, year"),
+        (
+            "m.html",
+            "nothere",
+            QueryError,
+            "'nothere' is no column of this space: expected one of label, topic, trust, year",
+        ),
         ("m.html", "text", QueryError, "'text' can't be told in colours"),
         ("folder.html", None, SpaceError, "it is a folder"),
     ],

@@ -20,7 +20,7 @@ from tolman.atlas.python_line import opening
 from tolman.atlas.refusals import NotThere
 from tolman.errors import MissingExtra, QueryError
 from tolman.neighbours import Ints
-from tolman.topics.naming import clauses, describe
+from tolman.topics.naming import Vocabulary, describe
 from tolman.topics.topics import Topics
 
 MOST = 1_000_000
@@ -112,9 +112,9 @@ def _words(snapshot: Snapshot, inside_N: "np.ndarray") -> list[Share]:
     rows = np.concatenate([selected, others])
     texts = [text or "" for text in snapshot.space.store.take(rows, ["fulltext"])["fulltext"].to_pylist()]
     parts_N = np.repeat([0, 1], [len(selected), len(others)])
-    tokens = [clauses(text) for text in texts]
-    told = describe(tokens, parts_N)[0]
-    said = [" \n ".join(" ".join(clause) for clause in each) for each in tokens]
+    vocabulary = Vocabulary(texts)
+    told = describe(vocabulary, parts_N)[0]
+    said = [" \n ".join(" ".join(clause) for clause in each) for each in vocabulary.clauses]
     return [
         Share(
             value=word,

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     type=PATH,
     help="A .html, .png or .svg to look at; .parquet .csv .jsonl .arrow: a table.",
 )
-@click.option("--color", metavar="COLUMN", help="Colour by a column, label or trust.  [default: label, else trust]")
+@click.option(
+    "--color",
+    metavar="COLUMN",
+    help="A column, label, topic or trust.  [default: the first of label, topic, trust that there is]",
+)
 @click.option("--seed", type=int, help="Of a map that is made now.  [default: 0]")
 @click.option("--again", is_flag=True, help="Make it anew; every document moves.")
 @json_option
@@ -37,7 +41,7 @@ def map_(space: Path, *, output: Path | None, color: str | None, seed: int | Non
     \b
     Examples:
       tolman map tickets.space -o map.html
-      tolman map tickets.space -o map.svg --color year
+      tolman map tickets.space -o map.svg --color topic
       tolman map tickets.space --json
     """
     if color is not None and output is None:

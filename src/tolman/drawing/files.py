@@ -25,7 +25,7 @@ def draw_map(
     output: str | Path,
     *,
     color: str | None = None,
-    labels: Sequence[Label] = (),
+    labels: Sequence[Label] | None = None,
     drawn: "Map | None" = None,
     progress: Progress | None = None,
 ) -> None:
@@ -34,16 +34,16 @@ def draw_map(
     Args:
         space: any of at least two documents; its map is made if there is none.
         output: where; a file that is there is replaced, in one step.
-        color: a column, "label" or "trust"; None: the label where there is one, else trust.
-        labels: words over the map.
+        color: a column, "label", "topic" or "trust"; None: the first of label, topic, trust that there is.
+        labels: words over the map; None: the names of its topics, where these were found or are asked for.
         drawn: its map, if it is at hand.
         progress: who watches.
 
     Raises:
         SourceError: `output` has another ending than these.
         SpaceError: see `LatentSpace.map`; or `output` is a folder.
-        QueryError: no such column, or none that can be told in colours.
-        MissingExtra: a picture without Pillow.
+        QueryError: no such column, or none that can be told in colours; no topics to colour by.
+        MissingExtra: a picture without Pillow; topics to be found without igraph.
         StorageError: the disk refused; what was there is untouched.
     """
     output = Path(output)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tolman.drawing.colors import FAINT, GROUNDS, INK
 from tolman.drawing.scene import Scene
-from tolman.drawing.sheet import HEIGHT, THEME, WIDTH, lay_out_sheet
+from tolman.drawing.sheet import HALO, HEIGHT, THEME, WIDTH, lay_out_sheet
 from tolman.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -44,5 +44,8 @@ def draw_picture(scene: Scene) -> "Image":
         stroke = 0.02 * text.size * scale if text.bold else 0.0  # the font that Pillow brings along has one weight
         where = text.x * scale, text.y * scale
         anchor = "ms" if text.middle else "ls"
+        if text.halo:
+            ground, around = GROUNDS[THEME], HALO / 2 * text.size * scale
+            draw.text(where, text.text, ground, font, anchor=anchor, stroke_width=around, stroke_fill=ground)
         draw.text(where, text.text, _INKS[text.color], font, anchor=anchor, stroke_width=stroke)
     return image.reduce(_FINER)

@@ -20,11 +20,13 @@ from tolman.drawing.colors import MOST_GROUPS, SHADES
 from tolman.errors import QueryError
 from tolman.models.encoder import Floats
 from tolman.projection.map import Map
+from tolman.topics.topics import Topics, found_topics
 
 if TYPE_CHECKING:
     from tolman.space.space import LatentSpace
 
-TRUST = "trust"
+TRUST, TOPIC = "trust", "topic"
+_NOWHERE = "nowhere"
 _TEXT_BYTES = 8_000_000  # of titles and beginnings together, so that a page with very many points still opens
 _TITLE, _SNIPPET = 90, 240  # characters at most
 _FEW_NUMBERS = 10  # a column of so many different numbers is one of categories
@@ -94,23 +96,28 @@ class Scene:
     labels: tuple[Label, ...] = ()
 
 
-def scene_of(space: "LatentSpace", drawn: Map, color: str | None = None, labels: Sequence[Label] = ()) -> Scene:
+def scene_of(
+    space: "LatentSpace", drawn: Map, color: str | None = None, labels: Sequence[Label] | None = None
+) -> Scene:
     """What is drawn of the map of `space`.
 
     Args:
         space: at the version that the map is of.
         drawn: its map.
-        color: a column, "label" or "trust"; None: the label where there is one, else trust.
-        labels: words over it.
+        color: a column, "label", "topic" or "trust"; None: the first of label, topic, trust that there is.
+        labels: words over it; None: the names of its topics, where these were found or are asked for.
 
     Raises:
-        QueryError: no such column, or none that can be told in colours.
+        QueryError: no such column, or none that can be told in colours; or there are no topics to be found.
+        MissingExtra: coloured by topics that have to be found, without igraph.
     """
-    wanted = _columns(space, color)
-    table = space.table(["title", "text", *(name for name in wanted if name != TRUST)])
+    require_color(space, color)
+    topics = space.topics() if color == TOPIC and not _is_column(space, TOPIC) else found_topics(space)
+    wanted = _wanted(space, color, topics)
+    table = space.table(["title", "text", *(name for name in wanted if _is_column(space, name))])
     neighbours = min(15, len(drawn) - 1)
     colorings = [
-        _by_trust(drawn.trust_N) if name == TRUST else coloring_of(name, table[name].combine_chunks())
+        coloring_of(name, table[name].combine_chunks()) if _is_column(space, name) else _computed(name, drawn, topics)
         for name in wanted
     ]
     titles, snippets = _texts(table["title"].to_pylist(), table["text"].to_pylist())
@@ -127,8 +134,21 @@ def scene_of(space: "LatentSpace", drawn: Map, color: str | None = None, labels:
         titles,
         snippets,
         tuple(colorings),
-        tuple(labels),
+        tuple(topic_labels(drawn, topics) if labels is None else labels),
     )
+
+
+def topic_labels(drawn: Map, topics: Topics | None) -> list[Label]:
+    """The name of each shown topic over the middle of its documents."""
+    if topics is None:
+        return []
+    places = {topic.id: drawn.positions_N2[topics.labels == topic.id] for topic in topics.shown}
+    return [
+        Label(float(x), float(y), topic.name, float(topic.size))
+        for topic in topics.shown
+        if len(places[topic.id])
+        for x, y in [np.median(places[topic.id], axis=0)]
+    ]
 
 
 def require_color(space: "LatentSpace", color: str | None) -> None:
@@ -137,18 +157,29 @@ def require_color(space: "LatentSpace", color: str | None) -> None:
     Raises:
         QueryError: no such column, or one that holds a text of its own for each document.
     """
-    known = ["label", TRUST, *(name for name in space.store.metadata_columns if name not in ("label", TRUST))]
+    known = list(dict.fromkeys(["label", TOPIC, TRUST, *space.store.metadata_columns]))
     if color is not None and color not in known:
         why = "can't be told in colours" if color in _NO_COLORS else "is no column of this space"
         raise QueryError(f"{color!r} {why}: expected one of {', '.join(known)}")
 
 
-def _columns(space: "LatentSpace", color: str | None) -> list[str]:
+def _is_column(space: "LatentSpace", name: str) -> bool:
+    """Whether it is read from the space; a column may be called as what we count ourselves."""
+    return name == "label" or name in space.store.metadata_columns
+
+
+def _wanted(space: "LatentSpace", color: str | None, topics: Topics | None) -> list[str]:
     """The one asked for, then the others that a page offers."""
-    require_color(space, color)
     labelled = space.table(["label"])["label"].null_count < len(space)
-    offered = (["label"] if labelled else []) + [TRUST]
+    offered = (["label"] if labelled else []) + ([TOPIC] if topics is not None else []) + [TRUST]
     return list(dict.fromkeys([color or offered[0], *offered]))
+
+
+def _computed(name: str, drawn: Map, topics: Topics | None) -> Coloring:
+    if name == TRUST or topics is None:
+        return Coloring(TRUST, np.round(drawn.trust_N * (SHADES - 1)).astype(np.uint8), ends=("none kept", "all kept"))
+    names = {topic.id: topic.name for topic in topics.shown}
+    return _by_category(TOPIC, [names.get(number, _NOWHERE) for number in topics.labels.tolist()])
 
 
 def coloring_of(name: str, column: pa.Array) -> Coloring:
@@ -164,10 +195,6 @@ def coloring_of(name: str, column: pa.Array) -> Coloring:
     elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind)):
         raise QueryError(f"column {name!r} is of type {kind}: expected text, numbers, dates or true and false")
     return _by_category(name, column.to_pylist())
-
-
-def _by_trust(trust_N: Floats) -> Coloring:
-    return Coloring(TRUST, np.round(trust_N * (SHADES - 1)).astype(np.uint8), ends=("none kept", "all kept"))
 
 
 def _by_number(name: str, column: pa.Array) -> Coloring:

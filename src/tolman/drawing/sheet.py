@@ -1,5 +1,6 @@
 """A map on a sheet, for papers: dots, a title and a legend at their places, whoever paints them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,16 @@ _MARGIN, _TOP, _LEGEND = 28.0, 76.0, 250.0
 _ROW = 24.0
 _CHARACTERS = 28  # of a name in the legend
 TITLE, SMALL = 22.0, 14.0
+HALO = 0.25  # width of the line around a letter, in sizes
+_LETTER, _LINE = 0.55, 1.3  # width of a letter and height of a line, roughly, in sizes
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words whose base line begins at `x`, `y`, or has its middle there."""
+    """Words whose base line begins at `x`, `y`, or has its middle there.
+
+    Those over dots have a halo, so that they can be read.
+    """
 
     x: float
     y: float
@@ -27,6 +33,7 @@ class Text:
     color: str
     bold: bool = False
     middle: bool = False
+    halo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +77,31 @@ def lay_out_sheet(scene: Scene) -> Sheet:
         Text(_MARGIN, 40, scene.name, TITLE, "ink", bold=True),
         Text(_MARGIN, 62, f"{scene.told}. Coloured by {coloring.name}.", SMALL, "faint"),
     )
-    labels = tuple(
-        Text(*_at(label.x, label.y, scale, low_2), label.text, SMALL, "ink", bold=True, middle=True)
-        for label in scene.labels
-    )
-    return Sheet(dots, radius, swatches, (*head, *entries, *labels))
+    placed = [(label, *_at(label.x, label.y, scale, low_2)) for label in scene.labels]
+    labels = [
+        Text(_inside(x, label.text), y, label.text, SMALL, "ink", bold=True, middle=True, halo=True)
+        for label, x, y in sorted(placed, key=lambda each: -each[0].weight)
+    ]
+    return Sheet(dots, radius, swatches, (*head, *entries, *_apart(labels)))
+
+
+def _inside(x: float, text: str) -> float:
+    """The middle of a label, moved so that all of it is on the sheet."""
+    half = _LETTER * SMALL * len(text) / 2
+    return max(half, min(WIDTH - half, x))
+
+
+def _apart(texts: Sequence[Text]) -> list[Text]:
+    """Those that lie over none of the ones before them."""
+    free: list[Text] = []
+    for text in texts:
+        if all(
+            abs(text.x - other.x) > _LETTER * text.size * (len(text.text) + len(other.text)) / 2
+            or abs(text.y - other.y) > _LINE * text.size
+            for other in free
+        ):
+            free.append(text)
+    return free
 
 
 def _fitted(places_N2: Floats) -> tuple[Floats, float, Floats]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tolman.drawing.colors import FAINT, GROUNDS, INK
 from tolman.drawing.scene import Scene
-from tolman.drawing.sheet import HEIGHT, THEME, WIDTH, Sheet, Text, lay_out_sheet
+from tolman.drawing.sheet import HALO, HEIGHT, THEME, WIDTH, Sheet, Text, lay_out_sheet
 from tolman.models.encoder import Floats
 
 _INKS = {"ink": INK[THEME], "faint": FAINT[THEME]}
@@ -43,8 +43,10 @@ def _dots(at_N2: Floats) -> str:
 def _text(text: Text) -> str:
     weight = ' font-weight="600"' if text.bold else ""
     anchor = ' text-anchor="middle"' if text.middle else ""
+    around = f' paint-order="stroke" stroke="{GROUNDS[THEME]}" stroke-width="{HALO * text.size:g}"'
+    look = f"{weight}{anchor}{around if text.halo else ''}"
     return (
-        f'<text x="{text.x:.1f}" y="{text.y:.1f}" font-size="{text.size:g}" fill="{_INKS[text.color]}"{weight}{anchor}>'
+        f'<text x="{text.x:.1f}" y="{text.y:.1f}" font-size="{text.size:g}" fill="{_INKS[text.color]}"{look}>'
         f"{escape(_printable(text.text))}</text>"
     )
 

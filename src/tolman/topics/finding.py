@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from tolman.errors import QueryError
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints
-from tolman.topics.division import NOWHERE, Division, deepen, divide
+from tolman.topics.division import NOWHERE, Division, deepen, divide, draw_cores
 from tolman.topics.graph import DocumentGraph, build_graph, canonical_order, contract, first_neighbour_groups
 from tolman.topics.growth import grow, hold_level, inherit
 from tolman.topics.levels import Level, weigh_levels
 from tolman.topics.membership import Membership, Places, Placing, fit_placing
-from tolman.topics.naming import clauses, describe, distinct, typical
+from tolman.topics.naming import Vocabulary, describe, distinct, typical
 from tolman.topics.tree import DEPTHS, Depth, Tree, numbered, plant
 
 BEARABLE = 0.02
@@ -104,10 +104,11 @@ def find_again(material: Material, before: Tree, *, bearable: float = BEARABLE, 
     sorted_, known = material.take(order), before.take(order)
     graph = build_graph(sorted_.vectors_ND)
     _require_ties(graph)
+    rng = np.random.default_rng(seed)
     groups = contract(graph, first_neighbour_groups(graph))
     level = hold_level(weigh_levels(groups), len(known.at("shown")))
     shown_N = grow(graph, known, level.resolution, bearable=bearable)
-    division = deepen(graph, groups, numbered(shown_N)[1], level, np.random.default_rng(seed))
+    division = deepen(graph, draw_cores(groups, rng), numbered(shown_N)[1], level, rng)
     number = _Numbering(known)
     number.above(shown_N)
     found = _describe(sorted_, graph, division, _plant(division, shown_N, number), np.argsort(order))
@@ -173,12 +174,12 @@ def _divided(division: Division) -> NDArray[np.bool_]:
 
 def named(tree: Tree, material: Material, moved_ND: Floats) -> Tree:
     """The tree with words, typical documents and names; names that were given stay."""
-    tokens = [clauses(text) for text in material.texts]
+    said = Vocabulary(material.texts)
     above: dict[Depth, Depth] = {"shown": "broad", "fine": "shown"}
     topics = dict(tree.topics)
     for depth in DEPTHS:
         numbers, parts_N = numbered(tree.ids_at(depth))
-        words = describe(tokens, parts_N, tree.ids_at(above[depth]) if depth in above else None)
+        words = describe(said, parts_N, tree.ids_at(above[depth]) if depth in above else None)
         found = zip(numbers.tolist(), distinct(words), words, typical(moved_ND, parts_N, _TYPICAL), strict=True)
         for number, fresh, its_words, nearest in found:
             topic = topics[number]

@@ -14,11 +14,12 @@ Legend for shapes:
     T  ties between groups, each once
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints, Neighbours, Weights, nearest_neighbours
@@ -61,6 +62,10 @@ class DocumentGraph:
     def adjacency(self) -> "csr_array":
         """(N, N), symmetric, no diagonal."""
         return _symmetric(self.ends_E2, self.weights_E, len(self))
+
+    def only(self, kept_E: NDArray[np.bool_]) -> "DocumentGraph":
+        """The same documents with some of the ties."""
+        return replace(self, ends_E2=self.ends_E2[kept_E], weights_E=self.weights_E[kept_E])
 
     def votes(self, groups_N: Ints, count: int) -> Weights:
         """(N, `count`): the weight of each document's ties to each group; documents of group -1 don't vote."""

@@ -23,7 +23,7 @@ from tolman.topics.graph import Contraction
 from tolman.topics.partition import mean_agreement
 
 RESOLUTIONS = tuple(2 ** (step / 2) for step in range(-5, 7))
-_FIRST_RUNS, _RUNS, _HOPEFUL = 4, 20, 6
+_FIRST_RUNS, _RUNS, _HOPEFUL = 4, 12, 4
 
 
 @dataclass(frozen=True, slots=True)

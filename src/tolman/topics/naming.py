@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints, Weights
 from tolman.topics.function_words import FUNCTION_WORDS
-from tolman.topics.graph import indicator, sums
+from tolman.topics.graph import indicator
 
 WORDS = 10
 _NAMED_BY = 3
 _CHARACTERS = 2_000  # of a document, from its beginning
 _LONGEST_PHRASE = 3
 _LEAST_DOCUMENTS = 2
+_MOST_TERMS = 50_000  # each is counted in each topic
 _LEAST_SHARE = 0.02  # of a topic's documents
 _EVEN = 0.15  # of the bits that tell topics apart; a word that knows less is one that all topics use
 _COMMON = 0.01  # share of all documents; a rarer word isn't common however even
@@ -42,22 +43,37 @@ def clauses(text: str) -> list[list[str]]:
     return [words for words in found if words]
 
 
-def describe(
-    tokens: Sequence[Sequence[Sequence[str]]], parts_N: Ints, parents_N: Ints | None = None
-) -> list[tuple[str, ...]]:
+class Vocabulary:
+    """What documents say, read and counted once for all the divisions that are named by it.
+
+    Attributes:
+        clauses: of each document, see there.
+        words: of which documents.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.clauses = [clauses(text) for text in texts]
+        self.words = _Terms([{word for clause in each for word in clause} for each in self.clauses])
+
+    def phrases(self, telling: frozenset[str]) -> "_Terms":
+        """Two or three words in a row, the first and the last telling."""
+        return _Terms([_phrases(each, telling) for each in self.clauses])
+
+
+def describe(said: Vocabulary, parts_N: Ints, parents_N: Ints | None = None) -> list[tuple[str, ...]]:
     """The words that tell each part best, the best first, at most ten.
 
     Args:
-        tokens: `clauses` of each document.
+        said: by the documents.
         parts_N: from 0 on; -1: of no part.
         parents_N: parts of the level above; a part is then told from what its parent is about, too.
     """
     count = int(parts_N.max()) + 1 if len(parts_N) else 0
     if not count:
         return []
-    singles = _Terms([{word for clause in each for word in clause} for each in tokens], parts_N, count)
+    singles = _Counts(said.words, parts_N, count)
     telling = singles.telling()
-    phrases = _Terms([_phrases(each, telling) for each in tokens], parts_N, count)
+    phrases = _Counts(said.phrases(telling), parts_N, count)
     above_P = _parent_of(parts_N, parents_N, count)
     return [
         _choose(part, singles, telling, phrases, family_P)
@@ -76,24 +92,34 @@ def distinct(words: Sequence[Sequence[str]]) -> list[str]:
 
 
 class _Terms:
-    """Words, or phrases, and in how many documents of each part they stand."""
+    """Words, or phrases, and the documents in which they stand.
 
-    def __init__(self, terms_of: Sequence[set[str]], parts_N: Ints, count: int) -> None:
+    Attributes:
+        terms: those in at least two documents, and in most.
+        there_NW: one where a document has a term.
+    """
+
+    def __init__(self, terms_of: Sequence[set[str]]) -> None:
+        from scipy.sparse import csr_array
+
         documents = Counter(term for terms in terms_of for term in terms)
-        self.terms = sorted(term for term, many in documents.items() if many >= _LEAST_DOCUMENTS)
-        self.place = {term: i for i, term in enumerate(self.terms)}
-        self.sizes_P = np.bincount(parts_N[parts_N >= 0], minlength=count).astype(np.float64)
-        self.counts_PW = self._counts(terms_of, parts_N, count)
-        self.all_W = np.array([documents[term] for term in self.terms], np.float64)
-        self.total = len(parts_N)
+        often = sorted((-many, term) for term, many in documents.items() if many >= _LEAST_DOCUMENTS)
+        self.terms = sorted(term for _, term in often[:_MOST_TERMS])
+        place = {term: i for i, term in enumerate(self.terms)}
+        rows = [[place[term] for term in terms if term in place] for terms in terms_of]
+        starts = np.cumsum([0, *map(len, rows)])
+        columns = np.concatenate([np.empty(0, np.int64), *rows]).astype(np.int64)
+        self.there_NW = csr_array((np.ones(len(columns)), columns, starts), (len(rows), len(self.terms)))
 
-    def _counts(self, terms_of: Sequence[set[str]], parts_N: Ints, count: int) -> Weights:
-        rows = [[self.place[term] for term in terms if term in self.place] for terms in terms_of]
-        lengths = [len(row) for row in rows]
-        documents, columns = np.repeat(np.arange(len(rows)), lengths), np.concatenate([[], *rows]).astype(np.int64)
-        there = parts_N[documents] >= 0
-        cells = parts_N[documents[there]] * len(self.terms) + columns[there]
-        return sums(cells, np.ones(len(cells)), count * len(self.terms)).reshape(count, len(self.terms))
+
+class _Counts:
+    """In how many documents of each part each term stands."""
+
+    def __init__(self, found: _Terms, parts_N: Ints, count: int) -> None:
+        self.terms, self.total = found.terms, len(parts_N)
+        self.sizes_P = np.bincount(parts_N[parts_N >= 0], minlength=count).astype(np.float64)
+        self.counts_PW: Weights = (indicator(parts_N, count).T @ found.there_NW).toarray()
+        self.all_W: Weights = np.asarray(found.there_NW.sum(axis=0), np.float64).ravel()
 
     def telling(self) -> frozenset[str]:
         """Words that are rare, or that some topics use more than others; no function words."""
@@ -134,7 +160,7 @@ def _phrases(clauses_: Sequence[Sequence[str]], telling: frozenset[str]) -> set[
 
 
 def _choose(
-    part: int, singles: _Terms, telling: frozenset[str], phrases: _Terms, family_P: NDArray[np.bool_] | None
+    part: int, singles: _Counts, telling: frozenset[str], phrases: _Counts, family_P: NDArray[np.bool_] | None
 ) -> tuple[str, ...]:
     """Words in the order of what they tell, each given way to a phrase that mostly stands where it does."""
     least = max(_LEAST_SHARE, min(_LEAST_DOCUMENTS / max(singles.sizes_P[part], 1), 0.5))

@@ -8,7 +8,7 @@ Legend for shapes:
     N  documents
     G  groups of documents, T ties between them
     R  runs
-    C  cores: groups that all runs left together
+    B  blocks: groups that all runs left together
     P  parts
     D  dimensions
 """
@@ -36,27 +36,29 @@ def consensus(contraction: Contraction, resolution: float, runs: int, rng: np.ra
     run = Leiden(len(contraction), contraction.ends_T2)
     weighed = contraction.weigh(contraction.graph.weights_E)
     parts_GR = np.column_stack([run.at(resolution, *weighed, int(seed)) for seed in rng.integers(1 << 30, size=runs)])
-    cores, core_G = np.unique(parts_GR, axis=0, return_inverse=True)
-    sizes_C = sums(core_G.ravel(), contraction.sizes.astype(np.float64), len(cores))
-    return _median(cores, sizes_C)[core_G.ravel()][contraction.groups_N]
+    blocks, block_G = np.unique(parts_GR, axis=0, return_inverse=True)
+    sizes_B = sums(block_G.ravel(), contraction.sizes.astype(np.float64), len(blocks))
+    return _median(blocks, sizes_B)[block_G.ravel()][contraction.groups_N]
 
 
-def _median(parts_CR: Ints, sizes_C: Weights) -> Ints:
-    """(C,) The partition with the least Binder loss to the runs. Cores count as many documents as they have."""
-    count, runs = parts_CR.shape
-    together_CC = np.zeros((count, count), np.float32)
-    for parts_C in parts_CR.T:
-        together_CC += parts_C[:, None] == parts_C[None, :]
-    first, second = np.nonzero(np.triu(together_CC > _LEAST_AGREEMENT * runs, 1))
+def _median(parts_BR: Ints, sizes_B: Weights) -> Ints:
+    """(B,) The partition with the least Binder loss to the runs. Blocks count as many documents as they have."""
+    from scipy.sparse import hstack, triu
+
+    count, runs = parts_BR.shape
+    members = hstack([indicator(parts_B, int(parts_B.max()) + 1) for parts_B in parts_BR.T]).tocsr()
+    together = triu(members @ members.T, 1).tocoo()
+    often = together.data > _LEAST_AGREEMENT * runs
+    first, second, times = together.row[often], together.col[often], together.data[often]
     if not len(first):
         return np.arange(count)
-    weights = together_CC[first, second] / runs * sizes_C[first] * sizes_C[second]
+    weights = times / runs * sizes_B[first] * sizes_B[second]
     run = Leiden(count, np.column_stack([first, second]))
-    tries = [run(weights.astype(np.float64), sizes_C, _TOGETHER, seed, sweeps=-1) for seed in range(_RESTARTS)]
+    tries = [run(weights, sizes_B, _TOGETHER, seed, sweeps=-1) for seed in range(_RESTARTS)]
 
-    def gain(parts_C: Ints) -> float:
-        inside = parts_C[first] == parts_C[second]
-        return float(weights[inside].sum()) - _TOGETHER * float((np.bincount(parts_C, sizes_C) ** 2).sum()) / 2
+    def gain(parts_B: Ints) -> float:
+        inside = parts_B[first] == parts_B[second]
+        return float(weights[inside].sum()) - _TOGETHER * float((np.bincount(parts_B, sizes_B) ** 2).sum()) / 2
 
     return max(tries, key=gain)
 

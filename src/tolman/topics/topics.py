@@ -25,7 +25,7 @@ from tolman.progress import Progress, Silent
 from tolman.topics.division import NOWHERE
 from tolman.topics.finding import BEARABLE, find, find_again
 from tolman.topics.keeping import current, material, membership, record_of, revised
-from tolman.topics.record import Record, read, write, writing
+from tolman.topics.record import FILE, FOLDER, Record, read, write, writing
 from tolman.topics.revision import merge, split
 from tolman.topics.tree import Depth, Topic
 
@@ -317,6 +317,11 @@ def topics_of(space: "LatentSpace", *, progress: Progress | None = None) -> Topi
         MissingExtra: igraph isn't installed, and topics have to be found.
     """
     return Topics(space, current(space, progress or Silent()))
+
+
+def found_topics(space: "LatentSpace") -> Topics | None:
+    """The same where topics were found before; None where nobody asked for any yet."""
+    return topics_of(space) if (space.path / FOLDER / FILE).is_file() else None
 
 
 def _with_topic(record: Record, topic: int, **changed: Any) -> Record:
