@@ -49,11 +49,14 @@ def draw_map(
     output = Path(output)
     require_output(output)
     drawn = drawn or space.map(progress=progress)
-    (progress or Silent()).start(f"writing {output.name}")
+    watched = progress or Silent()
     if output.suffix.lower() in WRITERS:
+        watched.start(f"writing {output.name}")
         write_table(_table(space, drawn), output)
         return
-    write = _PAINTERS[output.suffix.lower()](scene_of(space, drawn, color, labels))
+    scene = scene_of(space, drawn, color, labels, progress=watched)
+    watched.start(f"writing {output.name}")
+    write = _PAINTERS[output.suffix.lower()](scene)
     with folders_above(output):
         write_whole(output, write)
 

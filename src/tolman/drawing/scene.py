@@ -19,6 +19,7 @@ from tolman.counting import counted
 from tolman.drawing.colors import MOST_GROUPS, SHADES
 from tolman.errors import QueryError
 from tolman.models.encoder import Floats
+from tolman.progress import Progress
 from tolman.projection.map import Map
 from tolman.topics.topics import Topics, found_topics
 
@@ -97,7 +98,12 @@ class Scene:
 
 
 def scene_of(
-    space: "LatentSpace", drawn: Map, color: str | None = None, labels: Sequence[Label] | None = None
+    space: "LatentSpace",
+    drawn: Map,
+    color: str | None = None,
+    labels: Sequence[Label] | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> Scene:
     """What is drawn of the map of `space`.
 
@@ -106,13 +112,14 @@ def scene_of(
         drawn: its map.
         color: a column, "label", "topic" or "trust"; None: the first of label, topic, trust that there is.
         labels: words over it; None: the names of its topics, where these were found or are asked for.
+        progress: who watches.
 
     Raises:
         QueryError: no such column, or none that can be told in colours; or there are no topics to be found.
         MissingExtra: coloured by topics that have to be found, without igraph.
     """
     require_color(space, color)
-    topics = space.topics() if color == TOPIC and not _is_column(space, TOPIC) else found_topics(space)
+    topics = space.topics(progress=progress) if color == TOPIC and not _is_column(space, TOPIC) else found_topics(space)
     wanted = _wanted(space, color, topics)
     table = space.table(["title", "text", *(name for name in wanted if _is_column(space, name))])
     neighbours = min(15, len(drawn) - 1)
