@@ -223,6 +223,24 @@ def test_what_cant_be_done_is_said_and_changes_nothing(space: LatentSpace, chang
     assert files(space.path) == before
 
 
+def test_a_namer_names_what_no_person_named_and_its_names_stay(space: LatentSpace) -> None:
+    topics = space.topics().rename(0, "Mine")
+    seen = {}
+
+    def namer(words, texts):
+        seen[tuple(words)] = texts
+        return None if words == topics[1].words else f"  About \n{words[0]} "
+
+    named = topics.name_by(namer)
+    assert (named[0].name, named[0].named_by) == ("Mine", "person")
+    assert (named[1].name, named[1].named_by) == (topics[1].name, "words")
+    assert (named[2].name, named[2].named_by) == (f"About {topics[2].words[0]}", "model")
+    assert all(topics[2].words[0].split()[0] in text for text in seen[topics[2].words])
+    assert topics[0].words not in seen
+    again = open_space(space.path).topics().find_again()
+    assert [topic.name for topic in again.shown] == [topic.name for topic in named.shown]
+
+
 def test_counts_over_time_add_up(space: LatentSpace) -> None:
     topics = space.topics()
     for every, length in (("year", 4), ("month", 7), ("day", 10)):

@@ -38,6 +38,7 @@ _WORDS_SHOWN = 8
     "--from-nothing", is_flag=True, help="Find topics as if for the first time; like ones keep their numbers."
 )
 @click.option("--rename", nargs=2, metavar="ID NAME", type=(int, str), help="Call a topic something else, for good.")
+@click.option("--namer", metavar="FOLDER", type=PATH, help="Let the causal language model in FOLDER name topics.")
 @click.option("--merge", metavar="ID,ID,…", help="Make one topic of several; the first gives number and name.")
 @click.option("--split", metavar="ID", type=int, help="Show its finer topics in a topic's place.")
 @click.option("--pin", metavar="ID", type=int, help="Keep a topic's documents in it, whatever comes.")
@@ -78,6 +79,10 @@ def topics(space: Path, *, json: bool, output: Path | None, **asked: Any) -> Non
             found = found.find_again(from_nothing=asked["from_nothing"], progress=progress, **bearable)
         elif asked["bearable"] is not None:
             raise click.UsageError("--bearable goes with --again")
+        if asked["namer"] is not None:
+            from tolman.topics.namer import Namer
+
+            found = found.name_by(Namer(asked["namer"]), progress=progress)
     found = _changed(found, merged, asked)
     _show(found, json=json, output=output, **{name: asked[name] for name in _SHOWN})
 

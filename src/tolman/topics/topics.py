@@ -244,6 +244,36 @@ class Topics:
         called = " ".join(name.split())
         return self._change(lambda record: _with_topic(record, topic, name=called, named_by="person"))
 
+    def name_by(
+        self, namer: Callable[[Sequence[str], Sequence[str]], str | None], *, progress: Progress | None = None
+    ) -> "Topics":
+        """Let a language model name all topics that no person named; the names stay whatever comes.
+
+        Args:
+            namer: is given the words of a topic and texts of its typical documents, and gives a name, or None for the
+                one that the topic has: `tolman.topics.namer.Namer`, or any function.
+            progress: who watches.
+
+        Raises:
+            StorageError: the disk refused; nothing was changed.
+        """
+        progress, names = progress or Silent(), dict[int, str]()
+        unnamed = [topic for topic in self if topic.named_by != "person"]
+        progress.start("naming topics", len(unnamed))
+        for topic in unnamed:
+            texts = [document.text for document in self._space.take(topic.typical)]
+            written = namer(topic.words, texts)
+            names |= {topic.id: " ".join(written.split())} if written and written.strip() else {}
+            progress.advance()
+
+        def named(record: Record) -> Record:
+            for number, name in names.items():
+                if number in record.tree.topics and record.tree[number].named_by != "person":
+                    record = _with_topic(record, number, name=name, named_by="model")
+            return record
+
+        return self._change(named)
+
     def pin(self, topic: int, pinned: bool = True) -> "Topics":
         """Keep the documents of a shown topic together and in it when topics are found anew, or no longer.
 

@@ -38,7 +38,7 @@ class Topic:
         words: the words and phrases that tell it from the rest, the best first.
         typical: ids of documents in the middle of it, the most typical first.
         pinned: a person decided what is in it; it keeps its documents, and isn't merged or divided, whatever comes.
-        named_by: "words" or "person".
+        named_by: "words", "person", or "model" (see `Topics.name_by`).
     """
 
     id: int
@@ -49,7 +49,7 @@ class Topic:
     words: tuple[str, ...] = ()
     typical: tuple[str, ...] = ()
     pinned: bool = False
-    named_by: Literal["words", "person"] = "words"
+    named_by: Literal["words", "person", "model"] = "words"
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
