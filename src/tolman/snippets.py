@@ -1,49 +1,50 @@
 """Which piece of a document to show: the sentences that answer the query best.
 
 Legend for shapes:
-    W  windows, from one or several documents
+    W  windows, of all documents end to end
+    T  words of all windows, end to end
+    Q  distinct words of the query
     D  dimensions
 """
 
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tolman.corpus.passages import sentences, words
+from tolman.corpus.passages import iterate_sentences
 from tolman.models.encoder import Encoder, Floats
+from tolman.models.static import StaticEncoder, TokenWeights
+from tolman.windows import LONGEST_WINDOW, Span, WindowMemory, Windows, hashed_words
 
-Span = tuple[int, int]
-
-SNIPPET_CHARACTERS = 300
-_FEWEST_CHARACTERS = 120  # a shorter sentence is shown with the next
+SNIPPET_CHARACTERS = LONGEST_WINDOW
 ELLIPSIS = "…"
 _CONTEXT = 200  # characters around an edge that tell whether a sentence begins or ends there
-_REMEMBERED, _LONG = 8_192, 8_000  # texts whose windows are kept for the next query that finds them; characters
 _WINDOWS_COMPARED = 4  # of one document, by the encoder
-_WORD = re.compile(r"\w+")
-_SPACE = re.compile(r"\s")
+_WORTH_OF_WORDS = 0.01  # beside a cosine
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
-    document: int
+class Snippet:
+    """What is shown of a text.
+
+    Attributes:
+        span: (start, end) in characters of the text; at most `SNIPPET_CHARACTERS` long.
+        text: that piece, with an ellipsis at each end that lies inside a sentence.
+    """
+
     span: Span
     text: str
 
 
-def best_spans(
-    query: str, query_D: Floats, texts: Sequence[str], within: Sequence[Span], encoder: Encoder
-) -> list[Span]:
-    """Where in each text the snippet for `query` lies.
+def best_snippets(
+    query: str, query_D: Floats, texts: Sequence[str], within: Sequence[Span], encoder: Encoder, memory: WindowMemory
+) -> list[Snippet]:
+    """What to show of each text for `query`.
 
-    Windows of whole sentences, and of words where a sentence is longer than a snippet, are ranked by the query's words
-    in them, rare ones counting more. A static encoder, which costs next to nothing, then compares the best of them by
-    meaning.
+    Windows are ranked by the query's words in them, rare ones counting more. A static encoder, which costs next to
+    nothing, then compares the best of them by meaning.
 
     Args:
         query: as asked.
@@ -51,24 +52,23 @@ def best_spans(
         texts: of the documents.
         within: the part of each text to look at.
         encoder: of the space.
-
-    Returns:
-        (start, end) in characters of each text; at most `SNIPPET_CHARACTERS` long.
+        memory: of windows, for the same encoder.
     """
-    windows = [_Window(d, s, text[s[0] : s[1]]) for d, text in enumerate(texts) for s in _windows(text, within[d])]
-    overlap_W = _overlap(query, windows)
-    kept = [i for d in range(len(texts)) for i in _first(windows, overlap_W, d)]
-    score_W = overlap_W.copy()
-    if encoder.family == "static" and kept:
-        vectors = encoder.encode([windows[i].text for i in kept])
-        score_W[kept] = vectors @ query_D + 0.01 * overlap_W[kept]
-    spans = [(start, min(end, start + SNIPPET_CHARACTERS)) for start, end in within]
-    best = np.full(len(texts), -np.inf)
-    for i in kept:
-        window = windows[i]
-        if score_W[i] > best[window.document]:
-            best[window.document], spans[window.document] = score_W[i], window.span
-    return spans
+    windows = memory.of(texts, within)
+    first = np.cumsum([0, *(len(own) for own in windows)])
+    score_W = _overlap(query, windows, first)
+    kept = [first[d] + _first(score_W[first[d] : first[d + 1]]) for d in range(len(windows))]
+    if isinstance(encoder, StaticEncoder) and encoder.family == "static":
+        _compare(encoder, query_D, windows, kept, score_W)
+    snippets = []
+    for d, (text, span) in enumerate(zip(texts, within, strict=True)):
+        if not len(kept[d]):
+            start, end = span[0], min(span[1], span[0] + SNIPPET_CHARACTERS)
+            snippets.append(Snippet((start, end), excerpt(text, (start, end))))
+            continue
+        place = int(kept[d][np.argmax(score_W[kept[d]])] - first[d])
+        snippets.append(Snippet(windows[d].span(place), _shown(text, windows[d], place)))
+    return snippets
 
 
 def excerpt(text: str, span: Span) -> str:
@@ -81,74 +81,50 @@ def excerpt(text: str, span: Span) -> str:
     return f"{'' if begins else ELLIPSIS}{text[start:end]}{'' if ends else ELLIPSIS}"
 
 
-def _sentences_around(text: str, place: int) -> list[Span]:
+def _shown(text: str, windows: Windows, place: int) -> str:
+    """The excerpt of a window, worked out once."""
+    shown = windows.shown.get(place)
+    if shown is None:
+        shown = windows.shown[place] = excerpt(text, windows.span(place))
+    return shown
+
+
+def _sentences_around(text: str, place: int) -> Iterator[Span]:
+    """One by one: who looks for an edge stops where it is found."""
     left = max(0, place - _CONTEXT)
-    return [(left + start, left + end) for start, end in sentences(text[left : place + _CONTEXT])]
+    for start, end in iterate_sentences(text[left : place + _CONTEXT]):
+        yield left + start, left + end
 
 
-def _first(windows: Sequence[_Window], overlap_W: Floats, document: int) -> list[int]:
+def _first(overlap_W: Floats) -> NDArray[np.int64]:
     """The windows of one document worth comparing, in their order in the text."""
-    own = [i for i, window in enumerate(windows) if window.document == document]
-    best = sorted(own, key=lambda i: -overlap_W[i])[:_WINDOWS_COMPARED]
-    return sorted(best)
+    return np.sort(np.argsort(-overlap_W, kind="stable")[:_WINDOWS_COMPARED])
 
 
-def _windows(text: str, within: Span) -> tuple[Span, ...]:
-    """Those of a text; of texts that aren't long they are remembered."""
-    return _windows_remembered(text, within) if len(text) <= _LONG else _windows_found(text, within)
-
-
-def _windows_found(text: str, within: Span) -> tuple[Span, ...]:
-    """Runs of sentences of a length to be read at a glance; a sentence that is too long is cut between words."""
-    part = text[within[0] : within[1]]
-    pieces = [piece for start, end in sentences(part) for piece in _cut(part, start, end)]
-    spans: list[Span] = []
-    for first, (start, _) in enumerate(pieces):
-        last = first
-        while (
-            pieces[last][1] - start < _FEWEST_CHARACTERS
-            and last + 1 < len(pieces)
-            and pieces[last + 1][1] - start <= SNIPPET_CHARACTERS
-        ):
-            last += 1
-        spans.append((within[0] + start, within[0] + pieces[last][1]))
-    return tuple(spans)
-
-
-_windows_remembered = lru_cache(_REMEMBERED)(_windows_found)
-
-
-def _cut(text: str, start: int, end: int) -> list[Span]:
-    """The words of a sentence in pieces of at most `SNIPPET_CHARACTERS`, without white space at their ends."""
-    pieces: list[Span] = []
-    while end - start > SNIPPET_CHARACTERS:
-        cut = _between_words(text, start, start + SNIPPET_CHARACTERS)
-        pieces.append((start, start + len(text[start:cut].rstrip())))
-        start = cut + len(text[cut:end]) - len(text[cut:end].lstrip())
-    return [*pieces, (start, end)]
-
-
-def _between_words(text: str, start: int, most: int) -> int:
-    """The last place up to `most` to cut at: white space, else the end of a word, else anywhere between characters.
-
-    Not in the first half: a snippet is to say something.
-    """
-    half = (start + most) // 2
-    spaces = [match.start() for match in _SPACE.finditer(text, half, most + 1)]
-    if spaces:
-        return spaces[-1]
-    ends = [start + end for _, end in words(text[start : most + 1]) if half <= start + end <= most]
-    cut = ends[-1] if ends else most
-    while cut > half and unicodedata.category(text[cut]).startswith("M"):  # marks belong to the character before them
-        cut -= 1
-    return cut
-
-
-def _overlap(query: str, windows: Sequence[_Window]) -> Floats:
+def _overlap(query: str, windows: Sequence[Windows], first: NDArray[np.int64]) -> Floats:
     """(W,) share of the query's words in each window, each word worth the more the fewer windows have it."""
-    wanted = set(_WORD.findall(query.lower()))
-    found = [wanted.intersection(_WORD.findall(window.text.lower())) for window in windows]
-    windows_with = Counter(word for words in found for word in words)
-    worth = {word: float(np.log(1 + len(windows) / windows_with[word])) for word in windows_with}
-    total = sum(worth.values()) or 1.0
-    return np.array([sum(worth[word] for word in words) / total for words in found], np.float32)
+    words_T = np.concatenate([np.empty(0, np.int64), *(own.words_T for own in windows)])
+    wanted_Q = np.array(sorted(hashed_words(query)), np.int64)
+    place_T, word_T = np.nonzero(words_T[:, None] == wanted_Q)
+    before = np.cumsum([0, *(len(own.words_T) for own in windows)])
+    starts_W = np.concatenate([np.empty(0, np.int64), *(own.starts_W + at for own, at in zip(windows, before, strict=False))])
+    has_WQ = np.zeros((int(first[-1]), len(wanted_Q)), bool)
+    has_WQ[np.searchsorted(starts_W, place_T, "right") - 1, word_T] = True
+    with_Q = has_WQ.sum(axis=0)
+    worth_Q = np.where(with_Q > 0, np.log1p(len(has_WQ) / np.maximum(with_Q, 1)), 0.0)
+    return np.asarray(has_WQ @ worth_Q / (worth_Q.sum() or 1.0), np.float32)
+
+
+def _compare(
+    encoder: StaticEncoder,
+    query_D: Floats,
+    windows: Sequence[Windows],
+    kept: Sequence[NDArray[np.int64]],
+    score_W: Floats,
+) -> None:
+    """Score the windows that were kept by their cosine with the query; where two are equal, the words decide."""
+    read = [own.tokens for own in windows if own.tokens is not None]
+    if read:
+        every = np.concatenate(kept)
+        near = encoder.cosines(query_D, TokenWeights.join(read).only(every))
+        score_W[every] = near + _WORTH_OF_WORDS * score_W[every]

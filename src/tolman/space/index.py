@@ -38,6 +38,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from tolman.errors import QueryError
+from tolman.inner_products import inner_products
 from tolman.space.store import PASSAGES, VECTOR, DocumentStore
 
 Kind: TypeAlias = Literal["exact", "scan", "ivf"]
@@ -165,10 +166,10 @@ class DenseIndex:
     def cosines(self, query_D: Floats, positions: Ints) -> Floats:
         """Exact cosine of a query with each of these documents (its nearest row)."""
         if self._owner_R is None:
-            return self._compare(query_D, positions)
+            return inner_products(self._vectors_RD, query_D, positions)
         rows = self._rows_of(positions)
         best_N = np.full(self._documents, -np.inf, np.float32)
-        np.maximum.at(best_N, self._owner_R[rows], self._compare(query_D, rows))
+        np.maximum.at(best_N, self._owner_R[rows], inner_products(self._vectors_RD, query_D, rows))
         return best_N[positions]
 
     # ---- inside
@@ -199,20 +200,11 @@ class DenseIndex:
         found = []
         for query_D, padded_C in zip(queries_QD, rows_QC, strict=True):
             rows_C = padded_C[padded_C >= 0]
-            nearest = self._best_of_candidates(self._compare(query_D, rows_C), rows_C, k)
+            nearest = self._best_of_candidates(inner_products(self._vectors_RD, query_D, rows_C), rows_C, k)
             if len(nearest.positions_K) < k:  # passages of few documents crowd the others out
                 nearest = self._search_exact(query_D[None], k, None)[0]
             found.append(nearest)
         return found
-
-    def _compare(self, query_D: Floats, rows_C: Ints) -> Floats:
-        """Exact cosines of some rows. FAISS reads them where they are mapped; numpy would copy them first."""
-        cosines_C = np.empty(len(rows_C), np.float32)
-        query_D, rows_C = np.ascontiguousarray(query_D, np.float32), np.ascontiguousarray(rows_C, np.int64)
-        pointers = [faiss.swig_ptr(array) for array in (cosines_C, query_D, self._vectors_RD, rows_C)]
-        # mypy: not in FAISS's own list of names
-        faiss.fvec_inner_products_by_idx(*pointers, len(query_D), 1, len(rows_C))  # type: ignore[attr-defined]
-        return cosines_C
 
     def _best_of_candidates(self, cosines_C: Floats, rows_C: Ints, k: int) -> Nearest:
         """The `k` best documents among some rows: each counts once, by its nearest row."""

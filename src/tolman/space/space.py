@@ -32,6 +32,7 @@ from tolman.space.rows import NAMES, Holdings, as_rows, conform
 from tolman.space.seal import digests, verify
 from tolman.space.staging import Staging
 from tolman.space.store import VECTOR, DocumentStore, SpaceVersion, document_schema
+from tolman.windows import WindowMemory
 
 if TYPE_CHECKING:
     from tolman.corpus.corpus import Corpus
@@ -213,6 +214,11 @@ class LatentSpace:
     def index(self) -> DenseIndex:
         """Over the open version; kept in `derived/`."""
         return DenseIndex.open(self.store, self.path / DERIVED, self.description.search.index)
+
+    @cached_property
+    def windows(self) -> WindowMemory:
+        """Windows of texts that searches found lately, from which snippets are chosen."""
+        return WindowMemory(self.encoder)
 
     # ---- reading
 

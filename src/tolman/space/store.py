@@ -30,9 +30,10 @@ from numpy.typing import NDArray
 
 from tolman.errors import QueryError, SourceError, SpaceError, StorageError
 from tolman.space.filters import check_filter, explain_refusal
-from tolman.space.fulltext import searchable
+from tolman.space.fulltext import Terms, searchable
+from tolman.space.inverted import InvertedIndex
 from tolman.space.postings import Postings
-from tolman.space.row_memory import RowMemory
+from tolman.space.row_memory import Name, RowMemory
 from tolman.storage import disk_refusal
 
 TEXT_FIELDS = (
@@ -54,6 +55,7 @@ _LOST_FILE = re.compile(r"Not found: .*/([^/\s]+/[^/\s]+\.lance)\b")
 
 _MOST_LISTED = 12  # versions in a message
 _READ_ROWS = 2_048  # at a time: what is read ahead counts against memory
+_FRAGMENT_BITS, _OFFSET_MASK = 32, 2**32 - 1  # a row id is the fragment's, and the row's place in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class DocumentStore:
             SpaceError: no dataset there, a damaged one, or no such version.
         """
         self._path, self._called = path, called or {}
-        self._remembering = False
+        self._remembering, self._rows = False, RowMemory()
+        self._inverted: InvertedIndex | None = None
         self._pinned = version is not None
         number = None if version is None else _whole(version)
         if not (path / "_versions").is_dir():
@@ -203,9 +206,21 @@ class DocumentStore:
             QueryError: `where` is not a condition, or it names no column of this space.
             SpaceError: damaged; if it is only the full-text index, says so.
         """
-        if self._remembering and where is None:
+        if where is None and self._inverted is not None:
+            return self._inverted.best(searchable(query), k)
+        if where is None and self._remembering:
             return self._postings.best(searchable(query), k)
         return self._lexical(searchable(query), k, where)
+
+    def best_lexical(self, query: str) -> float:
+        """BM25 of the best document; 0 where none shares a word.
+
+        Raises:
+            SpaceError: see `lexical`.
+        """
+        if self._inverted is not None:
+            return self._inverted.best_score(searchable(query))
+        return float(self.lexical(query, 1)[1].max(initial=0.0))
 
     def _lexical(self, query: str, k: int, where: str | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         asked = MatchQuery(query, FULLTEXT)
@@ -226,17 +241,64 @@ class DocumentStore:
 
     def rows(self, positions: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Rows as plain values, by their place in the scan; from memory where words are remembered."""
+
+        def read(places: Sequence[int]) -> list[dict[str, Any]]:
+            return list(self.take([positions[place] for place in places], columns).to_pylist())
+
         if not self._remembering:
-            return list(self.take(positions, columns).to_pylist())
-        return self._rows.get(positions, tuple(columns))
+            return read(range(len(positions)))
+        return self._rows.get(self._names(positions), tuple(columns), read)
+
+    def _names(self, positions: Sequence[int]) -> list[Name]:
+        """Of rows, the same in all versions that have them."""
+        row_ids = self.row_ids[np.asarray(positions, np.int64)].tolist()
+        return [(self._files[row_id >> _FRAGMENT_BITS], row_id & _OFFSET_MASK) for row_id in row_ids]
 
     @cached_property
-    def _rows(self) -> RowMemory:
-        return RowMemory(lambda positions, columns: list(self.take(positions, columns).to_pylist()))
+    def _files(self) -> dict[int, str]:
+        """The files of each fragment, as one text: Lance names files at random, and never changes one."""
+        fragments = self._dataset.get_fragments()
+        return {each.fragment_id: " ".join(file.path for file in each.data_files()) for each in fragments}
 
     def remember_words(self) -> None:
         """Answer full text and read rows from memory where they were asked for before: for who asks many queries."""
         self._remembering = True
+
+    def load_fulltext(self) -> None:
+        """Answer full text from memory altogether, from then on, if it isn't too large for that.
+
+        Raises:
+            SpaceError: damaged.
+        """
+        index = self._fulltext_index()
+        if index is not None:
+            parts = (batch[FULLTEXT].to_pylist() for batch in self.batches([FULLTEXT]))
+            self._inverted = _prepared(InvertedIndex.empty(Terms(index)).successor(np.full(len(self), -1), parts))
+
+    def _fulltext_index(self) -> dict[str, Any] | None:
+        """How the full-text index was made; None where there is none."""
+        with _lance_errors(f"can't read {self._path}"):
+            names = [index.name for index in self._dataset.describe_indices() if FULLTEXT in index.field_names]
+            return dict(self._dataset.stats.index_stats(names[0])["indices"][0]["params"]) if names else None
+
+    def take_over(self, before: "DocumentStore") -> None:
+        """Go on with what `before`, another version, holds in memory, as far as it is still right."""
+        self._remembering, self._rows = before._remembering, before._rows
+        if before._inverted is not None:
+            origin_N = self.origin(before)
+            fresh = np.flatnonzero(origin_N < 0)
+            parts = (self.take(part, [FULLTEXT])[FULLTEXT].to_pylist() for part in _runs(fresh, _READ_ROWS))
+            self._inverted = _prepared(before._inverted.successor(origin_N, parts))
+
+    def origin(self, before: "DocumentStore") -> NDArray[np.int64]:
+        """(N,) where each row was in `before`, another version; -1 if it wasn't there."""
+        same = [fragment for fragment, files in self._files.items() if before._files.get(fragment) == files]
+        shared_N = np.isin(self.row_ids >> _FRAGMENT_BITS, np.array(same, np.uint64))
+        ascending, position = before._by_row_id
+        if not len(ascending):
+            return np.full(len(self), -1, np.int64)
+        place_N = np.minimum(np.searchsorted(ascending, self.row_ids), len(ascending) - 1)
+        return np.where(shared_N & (ascending[place_N] == self.row_ids), position[place_N], -1)
 
     @property
     def remembers_words(self) -> bool:
@@ -340,8 +402,9 @@ class DocumentStore:
 
     def _refresh(self) -> None:
         self._dataset = lance.dataset(str(self._path))
-        for cached in ("content_key", "row_ids", "_ids", "_by_row_id", "_postings", "_rows", "_count"):
+        for cached in ("content_key", "row_ids", "_ids", "_by_row_id", "_postings", "_files", "_count"):
             self.__dict__.pop(cached, None)
+        self._inverted = None
 
     @cached_property
     def _ids(self) -> pa.ChunkedArray:
@@ -420,6 +483,14 @@ def _first_line(error: Exception) -> str:
 
 def _without_source(error: Exception) -> str:
     return _RUST_SOURCE.sub("", str(error)).replace("Invalid user input: ", "").strip()
+
+
+def _prepared(index: InvertedIndex | None) -> InvertedIndex | None:
+    return None if index is None else index.prepare()
+
+
+def _runs(places: NDArray[np.int64], longest: int) -> Iterator[NDArray[np.int64]]:
+    return (places[start : start + longest] for start in range(0, len(places), longest))
 
 
 def _numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
