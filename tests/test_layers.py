@@ -55,6 +55,7 @@ ORDER = (
     "space.store",
     "space.index",
     "space.derived",
+    "space.succession",
     "tuning",
     "adapting",
     "causal_tuning",

@@ -35,6 +35,7 @@ from tolman.ranking import HybridRanking
 from tolman.senses.hints import ChosenSense, SensedQuery, read_senses
 from tolman.snippets import Snippet, best_snippets
 from tolman.space.store import PASSAGES, SPANS
+from tolman.space.succession import SEARCHED_COLUMNS
 from tolman.windows import Span
 
 if TYPE_CHECKING:
@@ -322,7 +323,7 @@ def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> 
     positions = np.unique(np.concatenate([ranking.positions_M for ranking in rankings]))
     if not len(positions):
         return {}
-    columns = ["id", "title", "text", SPANS, PASSAGES] if snippets else ["id"]
+    columns = SEARCHED_COLUMNS if snippets else ("id",)
     return dict(zip(positions.tolist(), space.store.rows(positions.tolist(), columns), strict=True))
 
 
@@ -398,7 +399,7 @@ class _Judge:
 
 def _snippets(space: "LatentSpace", query: str, query_D: Floats, rows: Sequence[Row]) -> list[Snippet]:
     within = [_nearest_passage(row, query_D) for row in rows]
-    return best_snippets(query, query_D, [row["text"] for row in rows], within, space.encoder, space.windows)
+    return best_snippets(query, query_D, [row["text"] for row in rows], within, space.windows)
 
 
 def _nearest_passage(row: Row, query_D: Floats) -> Span:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tolman.corpus.passages import iterate_sentences
-from tolman.models.encoder import Encoder, Floats
+from tolman.models.encoder import Floats
 from tolman.models.static import StaticEncoder, TokenWeights
 from tolman.windows import LONGEST_WINDOW, Span, WindowMemory, Windows, hashed_words
 
@@ -39,7 +39,7 @@ class Snippet:
 
 
 def best_snippets(
-    query: str, query_D: Floats, texts: Sequence[str], within: Sequence[Span], encoder: Encoder, memory: WindowMemory
+    query: str, query_D: Floats, texts: Sequence[str], within: Sequence[Span], memory: WindowMemory
 ) -> list[Snippet]:
     """What to show of each text for `query`.
 
@@ -51,15 +51,14 @@ def best_snippets(
         query_D: its vector.
         texts: of the documents.
         within: the part of each text to look at.
-        encoder: of the space.
-        memory: of windows, for the same encoder.
+        memory: of windows, and the encoder that reads them.
     """
     windows = memory.of(texts, within)
     first = np.cumsum([0, *(len(own) for own in windows)])
     score_W = _overlap(query, windows, first)
     kept = [first[d] + _first(score_W[first[d] : first[d + 1]]) for d in range(len(windows))]
-    if isinstance(encoder, StaticEncoder) and encoder.family == "static":
-        _compare(encoder, query_D, windows, kept, score_W)
+    if memory.reader is not None:
+        _compare(memory.reader, query_D, windows, kept, score_W)
     snippets = []
     for d, (text, span) in enumerate(zip(texts, within, strict=True)):
         if not len(kept[d]):
@@ -106,8 +105,9 @@ def _overlap(query: str, windows: Sequence[Windows], first: NDArray[np.int64]) -
     words_T = np.concatenate([np.empty(0, np.int64), *(own.words_T for own in windows)])
     wanted_Q = np.array(sorted(hashed_words(query)), np.int64)
     place_T, word_T = np.nonzero(words_T[:, None] == wanted_Q)
-    before = np.cumsum([0, *(len(own.words_T) for own in windows)])
-    starts_W = np.concatenate([np.empty(0, np.int64), *(own.starts_W + at for own, at in zip(windows, before, strict=False))])
+    before = np.cumsum([0, *(len(own.words_T) for own in windows)])[:-1]
+    starts = [own.starts_W + at for own, at in zip(windows, before, strict=True)]
+    starts_W = np.concatenate([np.empty(0, np.int64), *starts])
     has_WQ = np.zeros((int(first[-1]), len(wanted_Q)), bool)
     has_WQ[np.searchsorted(starts_W, place_T, "right") - 1, word_T] = True
     with_Q = has_WQ.sum(axis=0)

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from sys import getsizeof
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tolman.corpus.passages import sentences, words
+from tolman.models.encoder import Encoder
 from tolman.models.static import StaticEncoder, TokenWeights
 
 Span = tuple[int, int]
@@ -30,6 +30,7 @@ LONGEST_WINDOW = 300
 """Characters."""
 MOST_BYTES = 128 * 2**20
 """Of all windows that are kept."""
+_NEARLY = 0.98
 _FEWEST_CHARACTERS = 120  # a shorter sentence is shown with the next
 _OVERHEAD = 1_400  # bytes of what is kept of a text, beside itself and the numbers in its arrays
 _WORD = re.compile(r"\w+")
@@ -73,15 +74,21 @@ class WindowMemory:
     """Windows of the texts that were found lately; those that were asked for longest ago go first.
 
     Attributes:
+        reader: the encoder of the space if it is a static one, which costs next to nothing; else None.
         bytes: held, roughly.
     """
 
-    def __init__(self, encoder: Any) -> None:
-        """`encoder` of the space: a static one reads the windows, too."""
-        self._static: StaticEncoder | None = encoder if encoder.family == "static" else None
+    def __init__(self, encoder: Encoder) -> None:
+        """`encoder` of the space."""
+        self.reader = encoder if isinstance(encoder, StaticEncoder) and encoder.family == "static" else None
         self._known: OrderedDict[tuple[str, Span], tuple[Windows, int]] = OrderedDict()
         self._lock = Lock()
         self.bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Nearly: some more make it forget others."""
+        return self.bytes > _NEARLY * MOST_BYTES
 
     def of(self, texts: Sequence[str], within: Sequence[Span]) -> list[Windows]:
         """The windows of the part `within` of each text."""
@@ -111,9 +118,9 @@ class WindowMemory:
         ]
 
     def _tokens(self, pieces: Sequence[Sequence[str]]) -> Sequence[TokenWeights | None]:
-        if self._static is None:
+        if self.reader is None:
             return [None] * len(pieces)
-        read = self._static.weigh([text for texts in pieces for text in texts])
+        read = self.reader.weigh([text for texts in pieces for text in texts])
         return read.split([len(texts) for texts in pieces])
 
     def _keep(self, fresh: dict[tuple[str, Span], Windows]) -> None:

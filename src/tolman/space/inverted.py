@@ -33,30 +33,26 @@ class InvertedIndex:
     """Which documents have a term, and how often. Never changed; safe to share between threads."""
 
     def __init__(
-        self,
-        terms: Terms,
-        numbers: dict[str, int],
-        starts: Ints,
-        documents_P: NDArray[np.int32],
-        counts_P: NDArray[np.int32],
-        lengths_N: NDArray[np.int32],
+        self, terms: Terms, numbers: dict[str, int], postings: "_Counted", lengths_N: NDArray[np.int32]
     ) -> None:
         """
         Args:
             terms: of words.
-            numbers: of terms; those of V and more belong to later versions.
-            starts: (V + 1,) the postings of term v are starts[v]:starts[v + 1].
-            documents_P, counts_P: which document, and how often the term stands in it.
+            numbers: of terms; more are added for later versions.
+            postings: in any order.
             lengths_N: terms in each document.
         """
-        self._terms, self._numbers, self._starts = terms, numbers, starts
-        self._documents_P, self._counts_P, self._lengths_N = documents_P, counts_P, lengths_N
+        order = np.argsort(postings.terms_P * max(len(lengths_N), 1) + postings.documents_P, kind="stable")
+        with_V = np.bincount(postings.terms_P, minlength=len(numbers))
+        self._starts = np.concatenate([[0], np.cumsum(with_V)])  # of the postings of each term, and where they end
+        self._documents_P = postings.documents_P[order].astype(np.int32)
+        self._counts_P = postings.counts_P[order].astype(np.int32)
+        self._terms, self._numbers, self._lengths_N = terms, numbers, lengths_N
 
     @classmethod
     def empty(cls, terms: Terms) -> Self:
         """Of no documents."""
-        nothing = np.empty(0, np.int32)
-        return cls(terms, {}, np.zeros(1, np.int64), nothing, nothing, nothing)
+        return cls(terms, {}, _Counted.of([], np.empty(0, np.int64)), np.empty(0, np.int32))
 
     def successor(self, origin_N: Ints, parts: Iterable[Sequence[str]]) -> Self | None:
         """The index of another version; None if it has more postings than are held in memory.
@@ -83,7 +79,7 @@ class InvertedIndex:
             done += len(texts)
             if sum(len(part.terms_P) for part in held) > MOST_POSTINGS:
                 return None
-        return self._sorted(_Counted.join(held), lengths_N)
+        return type(self)(self._terms, self._numbers, _Counted.join(held), lengths_N)
 
     def best(self, query: str, k: int) -> Scored:
         """The `k` best documents for `query`, best first; fewer if fewer share a term."""
@@ -98,7 +94,7 @@ class InvertedIndex:
             for term in terms:
                 own = slice(self._starts[term], self._starts[term + 1])
                 total_N[self._documents_P[own]] += self._scores_P[own]
-            found = np.flatnonzero(total_N)
+            found = np.flatnonzero(total_N).astype(np.int32)
             scores = total_N[found]
         if k < len(found):
             kept = np.argpartition(-scores, k - 1)[:k]
@@ -156,18 +152,6 @@ class InvertedIndex:
         for word, terms in zip(distinct, self._terms.of(distinct), strict=True):
             numbers[word] = [self._numbers.setdefault(term, len(self._numbers)) for term in terms]
         return [np.fromiter(chain.from_iterable(map(numbers.__getitem__, own)), np.int64) for own in words]
-
-    def _sorted(self, counted: "_Counted", lengths_N: NDArray[np.int32]) -> Self:
-        order = np.argsort(counted.terms_P * max(len(lengths_N), 1) + counted.documents_P, kind="stable")
-        with_V = np.bincount(counted.terms_P, minlength=len(self._numbers))
-        return type(self)(
-            self._terms,
-            self._numbers,
-            np.concatenate([[0], np.cumsum(with_V)]),
-            counted.documents_P[order].astype(np.int32),
-            counted.counts_P[order].astype(np.int32),
-            lengths_N,
-        )
 
 
 class _Counted:

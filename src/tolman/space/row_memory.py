@@ -12,6 +12,7 @@ Name: TypeAlias = tuple[str, int]
 
 MOST_BYTES = 128 * 2**20
 _OVERHEAD = 700  # bytes of a row beside its texts, roughly
+_NEARLY = 0.98
 _NUMBER = 32  # bytes of a number in a list
 
 
@@ -26,6 +27,11 @@ class RowMemory:
         self._known: OrderedDict[tuple[Name, tuple[str, ...]], tuple[Row, int]] = OrderedDict()
         self._lock = Lock()
         self.bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Nearly: some more make it forget others."""
+        return self.bytes > _NEARLY * MOST_BYTES
 
     def get(
         self, names: Sequence[Name], columns: tuple[str, ...], read: Callable[[list[int]], Sequence[Row]]

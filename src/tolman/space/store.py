@@ -301,6 +301,11 @@ class DocumentStore:
         return np.where(shared_N & (ascending[place_N] == self.row_ids), position[place_N], -1)
 
     @property
+    def memory_is_full(self) -> bool:
+        """Whether a row more makes that of rows forget another."""
+        return self._rows.is_full
+
+    @property
     def remembers_words(self) -> bool:
         """Whether that is so."""
         return self._remembering
