@@ -6,7 +6,7 @@ middle of an answer finishes it on the one before.
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tolman.atlas.heap import give_back
 from tolman.atlas.refusals import Gone
 from tolman.errors import TolmanError
 from tolman.space.space import LatentSpace
@@ -28,6 +29,7 @@ Stamp = tuple[int, ...]
 
 QUICK_THREADS, SLOW_THREADS = 2, 2
 _MANY = 1_000
+_FREED_AFTER = 1.0  # seconds
 _WATCHED = ("space.json", "documents.lance/_versions", "topics/topics.json", "map/map.json")
 _OF_DOCUMENTS = 2  # the first of these
 
@@ -95,11 +97,12 @@ class LiveSpace:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._watched = tuple(str(path / name) for name in _WATCHED)  # as texts: every request asks
         self.slow = ThreadPoolExecutor(SLOW_THREADS, "slow")
         self.quick = ThreadPoolExecutor(QUICK_THREADS, "quick")
         self._changing, self._changes = asyncio.Lock(), False
         self._closing = Event()
-        self._snapshot = Snapshot(LatentSpace.open(path), _stamp(path), self.slow)
+        self._snapshot = Snapshot(LatentSpace.open(path), _stamp(self._watched), self.slow)
 
     @property
     def name(self) -> str:
@@ -112,9 +115,9 @@ class LiveSpace:
         Raises:
             Gone: the folder is no space any more.
         """
-        if self._snapshot.stamp != _stamp(self.path) and not self._changes:
+        if self._snapshot.stamp != _stamp(self._watched) and not self._changes:
             async with self._changing:
-                if self._snapshot.stamp != _stamp(self.path):
+                if self._snapshot.stamp != _stamp(self._watched):
                     await self._renew()
         return self._snapshot
 
@@ -131,15 +134,17 @@ class LiveSpace:
 
     async def _renew(self) -> None:
         """Make the snapshot of what is there now, whole, and only then put it in the place of the one before."""
-        before, stamp = self._snapshot, _stamp(self.path)
+        before, stamp = self._snapshot, _stamp(self._watched)
         space = await self.in_slow(lambda: _succeeding(self.path, before.space))
         snapshot = Snapshot(space, stamp, self.slow)
         await self.in_slow(lambda: snapshot.row_of)
         for name, make in (("topics", snapshot.topics), ("map", snapshot.map)):
             if before.has(name):
                 await make()
-        snapshot.stamp = (*stamp[:_OF_DOCUMENTS], *_stamp(self.path)[_OF_DOCUMENTS:])  # they may have been written
+        snapshot.stamp = (*stamp[:_OF_DOCUMENTS], *_stamp(self._watched)[_OF_DOCUMENTS:])  # they may have been written
         self._snapshot = snapshot
+        del before, space  # freed once the last answer on it is given; soon after, the system has the memory back
+        asyncio.get_running_loop().call_later(_FREED_AFTER, self.slow.submit, give_back)
 
     async def in_slow(self, work: Callable[[], T]) -> T:
         """`work` in a thread, for what may take seconds."""
@@ -188,12 +193,12 @@ def _reopened(path: Path, before: LatentSpace) -> LatentSpace:
         return LatentSpace.open(path)  # another encoder: the space was learned anew
 
 
-def _stamp(path: Path) -> Stamp:
-    """Changes whenever a file that matters is replaced."""
+def _stamp(watched: Sequence[str]) -> Stamp:
+    """Changes whenever one of the files that are watched is replaced."""
     found = []
-    for name in _WATCHED:
+    for path in watched:
         try:
-            found.append(os.stat(path / name).st_mtime_ns)
+            found.append(os.stat(path).st_mtime_ns)
         except OSError:
             found.append(0)
     if not found[0] or not found[1]:

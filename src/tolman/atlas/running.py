@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tolman.atlas.heap import use_few_heaps
 from tolman.errors import MissingExtra, TolmanError
 
 # A search lets other threads run a dozen times, and each time waits that long for what runs in the background.
@@ -43,6 +44,7 @@ def run(
         raise
     app = create_app(space, write=write, token=token)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    use_few_heaps()
     with _listening(host, port) as listening:
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5

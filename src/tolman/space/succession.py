@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 SEARCHED_COLUMNS = ("id", "title", "text", SPANS, PASSAGES)
 """What a search reads of a document."""
-_READ_AHEAD = 8  # documents at a time: some milliseconds
+_READ_TOGETHER = 256  # documents
+_CUT_TOGETHER = 8  # documents: some milliseconds
 
 
 def take_over(space: "LatentSpace", before: "LatentSpace") -> None:
@@ -43,11 +44,13 @@ def read_ahead(space: "LatentSpace", go_on: Callable[[], bool]) -> None:
     Raises:
         SpaceError: the space is damaged.
     """
-    start = 0
-    while start < len(space) and go_on() and not (space.store.memory_is_full or space.windows.is_full):
-        began = time.perf_counter()
-        rows = space.store.rows(range(start, min(len(space), start + _READ_AHEAD)), SEARCHED_COLUMNS)
+    for start in range(0, len(space), _READ_TOGETHER):
+        rows = space.store.rows(range(start, min(len(space), start + _READ_TOGETHER)), SEARCHED_COLUMNS)
         texts = [row["text"] for row in rows if not row[SPANS]]  # of a long one the query says which passage
-        space.windows.of(texts, [(0, len(text)) for text in texts])
-        start += _READ_AHEAD
-        time.sleep(time.perf_counter() - began)
+        for first in range(0, len(texts), _CUT_TOGETHER):
+            began = time.perf_counter()
+            part = texts[first : first + _CUT_TOGETHER]
+            space.windows.of(part, [(0, len(text)) for text in part])
+            time.sleep(time.perf_counter() - began)
+            if not go_on() or space.store.memory_is_full or space.windows.is_full:
+                return
