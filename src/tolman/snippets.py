@@ -1,26 +1,34 @@
 """Which piece of a document to show: the sentences that answer the query best.
 
 Legend for shapes:
+    D  documents; in a vector, dimensions
+    C  windows of one document that are compared
+    K  windows of all documents that are compared
     W  windows, of all documents end to end
     T  words of all windows, end to end
     Q  distinct words of the query
-    D  dimensions
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tolman.corpus.passages import iterate_sentences
 from tolman.models.encoder import Floats
 from tolman.models.static import StaticEncoder, TokenWeights
-from tolman.windows import LONGEST_WINDOW, Span, WindowMemory, Windows, hashed_words
+from tolman.windows import (
+    LONGEST_WINDOW,
+    Span,
+    WindowMemory,
+    Windows,
+    begins_sentence,
+    ends_sentence,
+    hashed_words,
+)
 
 SNIPPET_CHARACTERS = LONGEST_WINDOW
 ELLIPSIS = "…"
-_CONTEXT = 200  # characters around an edge that tell whether a sentence begins or ends there
 _WINDOWS_COMPARED = 4  # of one document, by the encoder
 _WORTH_OF_WORDS = 0.01  # beside a cosine
 
@@ -56,48 +64,47 @@ def best_snippets(
     windows = memory.of(texts, within)
     first = np.cumsum([0, *(len(own) for own in windows)])
     score_W = _overlap(query, windows, first)
-    kept = [first[d] + _first(score_W[first[d] : first[d + 1]]) for d in range(len(windows))]
+    kept_DC = _best_of_each(score_W, first)
     if memory.reader is not None:
-        _compare(memory.reader, query_D, windows, kept, score_W)
-    snippets = []
-    for d, (text, span) in enumerate(zip(texts, within, strict=True)):
-        if not len(kept[d]):
-            start, end = span[0], min(span[1], span[0] + SNIPPET_CHARACTERS)
-            snippets.append(Snippet((start, end), excerpt(text, (start, end))))
-            continue
-        place = int(kept[d][np.argmax(score_W[kept[d]])] - first[d])
-        snippets.append(Snippet(windows[d].span(place), _shown(text, windows[d], place)))
-    return snippets
+        _compare(memory.reader, query_D, windows, kept_DC[kept_DC >= 0], score_W)
+    return [
+        _snippet(text, span, own, _best(score_W, kept_C.tolist()) - at)
+        for text, span, own, kept_C, at in zip(texts, within, windows, kept_DC, first.tolist(), strict=False)
+    ]
 
 
 def excerpt(text: str, span: Span) -> str:
     """What is shown of `text`: the piece at `span`, with an ellipsis where it begins or ends inside a sentence."""
     start, end = span
-    if start >= end:
-        return ""
-    begins = any(first == start for first, _ in _sentences_around(text, start))
-    ends = any(last == end for _, last in _sentences_around(text, end))
-    return f"{'' if begins else ELLIPSIS}{text[start:end]}{'' if ends else ELLIPSIS}"
+    return _with_ellipses(text, span, begins_sentence(text, start), ends_sentence(text, end)) if start < end else ""
 
 
-def _shown(text: str, windows: Windows, place: int) -> str:
-    """The excerpt of a window, worked out once."""
-    shown = windows.shown.get(place)
-    if shown is None:
-        shown = windows.shown[place] = excerpt(text, windows.span(place))
-    return shown
+def _snippet(text: str, within: Span, windows: Windows, place: int) -> Snippet:
+    """Of the window at `place`; the beginning of a part that has no windows."""
+    if not len(windows):
+        span = within[0], min(within[1], within[0] + SNIPPET_CHARACTERS)
+        return Snippet(span, excerpt(text, span))
+    span = windows.span(place)
+    return Snippet(span, _with_ellipses(text, span, *windows.whole_W2[place].tolist()))
 
 
-def _sentences_around(text: str, place: int) -> Iterator[Span]:
-    """One by one: who looks for an edge stops where it is found."""
-    left = max(0, place - _CONTEXT)
-    for start, end in iterate_sentences(text[left : place + _CONTEXT]):
-        yield left + start, left + end
+def _with_ellipses(text: str, span: Span, begins: bool, ends: bool) -> str:
+    return f"{'' if begins else ELLIPSIS}{text[slice(*span)]}{'' if ends else ELLIPSIS}"
 
 
-def _first(overlap_W: Floats) -> NDArray[np.int64]:
-    """The windows of one document worth comparing, in their order in the text."""
-    return np.sort(np.argsort(-overlap_W, kind="stable")[:_WINDOWS_COMPARED])
+def _best_of_each(overlap_W: Floats, first: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(D, C) the windows of each document worth comparing, in their order in the text; -1 where it has fewer."""
+    most = int(np.diff(first).max(initial=0))
+    every_DW = first[:-1, None] + np.arange(most)
+    there_DW = every_DW < first[1:, None]
+    padded_DW = np.where(there_DW, overlap_W[np.minimum(every_DW, len(overlap_W) - 1)], -1.0) if most else every_DW
+    kept_DC = np.sort(np.argsort(-padded_DW, axis=1, kind="stable")[:, :_WINDOWS_COMPARED], axis=1)
+    return np.where(np.take_along_axis(there_DW, kept_DC, axis=1), first[:-1, None] + kept_DC, -1)
+
+
+def _best(score_W: Floats, kept: Sequence[int]) -> int:
+    """The first of the best of these windows; 0 if there is none."""
+    return max((place for place in kept if place >= 0), key=score_W.__getitem__, default=0)
 
 
 def _overlap(query: str, windows: Sequence[Windows], first: NDArray[np.int64]) -> Floats:
@@ -119,12 +126,11 @@ def _compare(
     encoder: StaticEncoder,
     query_D: Floats,
     windows: Sequence[Windows],
-    kept: Sequence[NDArray[np.int64]],
+    kept_K: NDArray[np.int64],
     score_W: Floats,
 ) -> None:
     """Score the windows that were kept by their cosine with the query; where two are equal, the words decide."""
     read = [own.tokens for own in windows if own.tokens is not None]
     if read:
-        every = np.concatenate(kept)
-        near = encoder.cosines(query_D, TokenWeights.join(read).only(every))
-        score_W[every] = near + _WORTH_OF_WORDS * score_W[every]
+        near_K = encoder.cosines(query_D, TokenWeights.join(read).only(kept_K))
+        score_W[kept_K] = near_K + _WORTH_OF_WORDS * score_W[kept_K]

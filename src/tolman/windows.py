@@ -10,8 +10,8 @@ Legend for shapes:
 import re
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from sys import getsizeof
 from threading import Lock
@@ -19,7 +19,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from tolman.corpus.passages import sentences, words
+from tolman.corpus.passages import iterate_sentences, sentences, words
 from tolman.models.encoder import Encoder
 from tolman.models.static import StaticEncoder, TokenWeights
 
@@ -34,6 +34,7 @@ _NEARLY = 0.98
 _FEWEST_CHARACTERS = 120  # a shorter sentence is shown with the next
 _OVERHEAD = 1_400  # bytes of what is kept of a text, beside itself and the numbers in its arrays
 _WORD = re.compile(r"\w+")
+_CONTEXT = 200  # characters around an edge that tell whether a sentence begins or ends there
 _SPACE = re.compile(r"\s")
 
 
@@ -46,14 +47,14 @@ class Windows:
         words_T: hash of each distinct word of each window, in lower case. Two of 2^64 are never the same by accident.
         starts_W: where the words of each window begin in `words_T`.
         tokens: each window as a sum of rows of the encoder's table; None unless the encoder is static.
-        shown: what is shown of a window, by its place, where that is known already.
+        whole_W2: whether each begins and ends where a sentence does.
     """
 
     spans_W2: NDArray[np.int32]
     words_T: Ints
     starts_W: NDArray[np.int32]
     tokens: TokenWeights | None
-    shown: dict[int, str] = field(default_factory=dict)
+    whole_W2: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.spans_W2)
@@ -67,7 +68,14 @@ class Windows:
     def bytes(self) -> int:
         """Held in memory, roughly."""
         tokens = 0 if self.tokens is None else self.tokens.bytes
-        return _OVERHEAD + self.spans_W2.nbytes + self.words_T.nbytes + self.starts_W.nbytes + tokens
+        return (
+            _OVERHEAD
+            + self.spans_W2.nbytes
+            + self.words_T.nbytes
+            + self.starts_W.nbytes
+            + self.whole_W2.nbytes
+            + tokens
+        )
 
 
 class WindowMemory:
@@ -109,12 +117,18 @@ class WindowMemory:
 
     def _read(self, keys: Sequence[tuple[str, Span]]) -> list[Windows]:
         """Several texts at once: the encoder is called once for all of them."""
-        spans = [_spans(text, within) for text, within in keys]
+        cuts = [_cut(text, within) for text, within in keys]
+        spans = [own for own, _ in cuts]
         pieces = [[text[start:end] for start, end in own] for (text, _), own in zip(keys, spans, strict=True)]
         tokens = self._tokens(pieces)
         return [
-            Windows(np.array(own, np.int32).reshape(-1, 2), *_hashed_words(texts), read)
-            for own, texts, read in zip(spans, pieces, tokens, strict=True)
+            Windows(
+                np.array(own, np.int32).reshape(-1, 2),
+                *_hashed_words(texts),
+                read,
+                np.array(whole, bool).reshape(-1, 2),
+            )
+            for (own, whole), texts, read in zip(cuts, pieces, tokens, strict=True)
         ]
 
     def _tokens(self, pieces: Sequence[Sequence[str]]) -> Sequence[TokenWeights | None]:
@@ -149,11 +163,22 @@ def hashed_words(text: str) -> set[int]:
     return set(map(hash, _WORD.findall(text.lower())))
 
 
-def _spans(text: str, within: Span) -> list[Span]:
-    """Runs of sentences of a length to be read at a glance; a sentence that is too long is cut between words."""
+def _cut(text: str, within: Span) -> tuple[list[Span], list[tuple[bool, bool]]]:
+    """Runs of sentences of a length to be read at a glance; a sentence that is too long is cut between words.
+
+    Returns:
+        Spans, and whether each begins and ends where a sentence of the text does.
+    """
     part = text[within[0] : within[1]]
-    pieces = [piece for start, end in sentences(part) for piece in cut_sentence(part, start, end)]
+    found = sentences(part)
+    begins, ends = {start for start, _ in found}, {end for _, end in found}
+    if within[0] and found and not begins_sentence(text, within[0] + found[0][0]):
+        begins.remove(found[0][0])
+    if within[1] < len(text) and found and not ends_sentence(text, within[0] + found[-1][1]):
+        ends.remove(found[-1][1])
+    pieces = [piece for start, end in found for piece in cut_sentence(part, start, end)]
     spans: list[Span] = []
+    whole: list[tuple[bool, bool]] = []
     for first, (start, _) in enumerate(pieces):
         last = first
         while (
@@ -162,8 +187,27 @@ def _spans(text: str, within: Span) -> list[Span]:
             and pieces[last + 1][1] - start <= LONGEST_WINDOW
         ):
             last += 1
-        spans.append((within[0] + start, within[0] + pieces[last][1]))
-    return spans
+        end = pieces[last][1]
+        spans.append((within[0] + start, within[0] + end))
+        whole.append((start in begins, end in ends))
+    return spans, whole
+
+
+def begins_sentence(text: str, place: int) -> bool:
+    """Whether a sentence begins at `place`, by what stands around it."""
+    return any(start == place for start, _ in _sentences_around(text, place))
+
+
+def ends_sentence(text: str, place: int) -> bool:
+    """Whether a sentence ends at `place`, by what stands around it."""
+    return any(end == place for _, end in _sentences_around(text, place))
+
+
+def _sentences_around(text: str, place: int) -> Iterator[Span]:
+    """One by one: who looks for an edge stops where it is found."""
+    left = max(0, place - _CONTEXT)
+    for start, end in iterate_sentences(text[left : place + _CONTEXT]):
+        yield left + start, left + end
 
 
 def cut_sentence(text: str, start: int, end: int) -> list[Span]:

@@ -133,8 +133,15 @@ class LiveSpace:
             return done
 
     async def _renew(self) -> None:
-        """Make the snapshot of what is there now, whole, and only then put it in the place of the one before."""
-        before, stamp = self._snapshot, _stamp(self._watched)
+        """Put the snapshot of what is there now, once it is whole, in the place of the one before.
+
+        That is freed with the last answer on it; soon after, the system has the memory back.
+        """
+        self._snapshot = await self._succeed(self._snapshot)
+        asyncio.get_running_loop().call_later(_FREED_AFTER, self.slow.submit, give_back)
+
+    async def _succeed(self, before: Snapshot) -> Snapshot:
+        stamp = _stamp(self._watched)
         space = await self.in_slow(lambda: _succeeding(self.path, before.space))
         snapshot = Snapshot(space, stamp, self.slow)
         await self.in_slow(lambda: snapshot.row_of)
@@ -142,9 +149,7 @@ class LiveSpace:
             if before.has(name):
                 await make()
         snapshot.stamp = (*stamp[:_OF_DOCUMENTS], *_stamp(self._watched)[_OF_DOCUMENTS:])  # they may have been written
-        self._snapshot = snapshot
-        del before, space  # freed once the last answer on it is given; soon after, the system has the memory back
-        asyncio.get_running_loop().call_later(_FREED_AFTER, self.slow.submit, give_back)
+        return snapshot
 
     async def in_slow(self, work: Callable[[], T]) -> T:
         """`work` in a thread, for what may take seconds."""

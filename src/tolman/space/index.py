@@ -53,6 +53,7 @@ _ABANDONED_AFTER = 3_600  # seconds without a change to a file of work in progre
 _LAYOUT = 1  # of the files in derived/, part of their folder's name
 _TRAINING_ROWS, _TRAINING_ROUNDS = 16_384, 10  # sixteen centroids in four dimensions need no more
 _ADDED_ROWS = 8_192
+_FEW_OF_A_DOCUMENT = 2  # rows among the candidates, on average
 _OUTGROWN = 1.25  # times the rows that centroids were learned from: then they are learned anew
 _TRAINED = "trained.json"
 _FEWEST_TO_TRAIN = 1_024
@@ -235,10 +236,13 @@ class DenseIndex:
         if self._owner_R is None:
             best = _top(cosines_C, k)
             return Nearest(rows_C[best], cosines_C[best])
-        order = np.argsort(-cosines_C, kind="stable")
-        owners = self._owner_R[rows_C[order]]
-        first = np.sort(np.unique(owners, return_index=True)[1])[:k]
-        return Nearest(owners[first], cosines_C[order[first]])
+        for considered in (_FEW_OF_A_DOCUMENT * k, len(rows_C)):  # nearly always the first of these is enough
+            best = _top(cosines_C, considered)
+            owners = self._owner_R[rows_C[best]]
+            first = np.sort(np.unique(owners, return_index=True)[1])[:k]
+            if len(first) == k:
+                break
+        return Nearest(owners[first], cosines_C[best[first]])
 
     def _rows_of(self, positions: Ints) -> Ints:
         """Own row and passage rows of some documents."""
