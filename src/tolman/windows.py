@@ -30,7 +30,6 @@ LONGEST_WINDOW = 300
 """Characters."""
 MOST_BYTES = 128 * 2**20
 """Of all windows that are kept."""
-_NEARLY = 0.98
 _FEWEST_CHARACTERS = 120  # a shorter sentence is shown with the next
 _OVERHEAD = 1_400  # bytes of what is kept of a text, beside itself and the numbers in its arrays
 _WORD = re.compile(r"\w+")
@@ -84,6 +83,7 @@ class WindowMemory:
     Attributes:
         reader: the encoder of the space if it is a static one, which costs next to nothing; else None.
         bytes: held, roughly.
+        is_full: something had to go for something else.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -91,12 +91,7 @@ class WindowMemory:
         self.reader = encoder if isinstance(encoder, StaticEncoder) and encoder.family == "static" else None
         self._known: OrderedDict[tuple[str, Span], tuple[Windows, int]] = OrderedDict()
         self._lock = Lock()
-        self.bytes = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Nearly: some more make it forget others."""
-        return self.bytes > _NEARLY * MOST_BYTES
+        self.bytes, self.is_full = 0, False
 
     def of(self, texts: Sequence[str], within: Sequence[Span]) -> list[Windows]:
         """The windows of the part `within` of each text."""
@@ -147,6 +142,7 @@ class WindowMemory:
                 self.bytes += size
             while self.bytes > MOST_BYTES and self._known:
                 _, (_, size) = self._known.popitem(last=False)
+                self.is_full = True
                 self.bytes -= size
 
 

@@ -118,7 +118,8 @@ class InvertedIndex:
     def _scores_P(self) -> NDArray[np.float32]:  # noqa: N802
         """BM25 of each posting: a query scores the sum of its terms'."""
         documents, with_V = len(self._lengths_N), np.diff(self._starts)
-        idf_V = np.log1p((documents - with_V + 0.5) / (with_V + 0.5)).astype(np.float32)
+        rarity_V = ((documents - with_V + 0.5) / (with_V + 0.5)).astype(np.float32)
+        idf_V = np.log(np.float32(1) + rarity_V)  # in float32 as Lance does, not by log1p
         average = max(float(self._lengths_N.mean()), 1e-9) if documents else 1.0
         norm_N = (_K1 * (1 - _B + _B * self._lengths_N / average)).astype(np.float32)
         counts_P = self._counts_P.astype(np.float32)

@@ -12,7 +12,6 @@ Name: TypeAlias = tuple[str, int]
 
 MOST_BYTES = 128 * 2**20
 _OVERHEAD = 700  # bytes of a row beside its texts, roughly
-_NEARLY = 0.98
 _NUMBER = 32  # bytes of a number in a list
 
 
@@ -21,17 +20,13 @@ class RowMemory:
 
     Attributes:
         bytes: held, roughly.
+        is_full: something had to go for something else.
     """
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[Name, tuple[str, ...]], tuple[Row, int]] = OrderedDict()
         self._lock = Lock()
-        self.bytes = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Nearly: some more make it forget others."""
-        return self.bytes > _NEARLY * MOST_BYTES
+        self.bytes, self.is_full = 0, False
 
     def get(
         self, names: Sequence[Name], columns: tuple[str, ...], read: Callable[[list[int]], Sequence[Row]]
@@ -63,6 +58,7 @@ class RowMemory:
             self.bytes += size
             while self.bytes > MOST_BYTES and self._known:
                 _, (_, dropped) = self._known.popitem(last=False)
+                self.is_full = True
                 self.bytes -= dropped
 
 

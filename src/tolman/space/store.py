@@ -302,7 +302,7 @@ class DocumentStore:
 
     @property
     def memory_is_full(self) -> bool:
-        """Whether a row more makes that of rows forget another."""
+        """Whether rows were forgotten for others."""
         return self._rows.is_full
 
     @property
