@@ -28,6 +28,7 @@ from report import write_result
 
 PORT = 8_765
 FEW = 500
+IDLE_SECONDS = 3
 
 
 def queries_of(space: Path, seed: int = 0) -> Iterator[str]:
@@ -129,6 +130,22 @@ def _median(megabytes: list[float]) -> int:
     return round(float(np.median(megabytes))) if megabytes else 0
 
 
+def cpu_seconds(pid: int) -> float:
+    """Of processor time that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_idle(pid: int) -> float:
+    """Until the server has read into memory what it does, which it tells nobody; seconds that it took."""
+    began, idle = time.perf_counter(), 0
+    while idle < IDLE_SECONDS:
+        before = cpu_seconds(pid)
+        time.sleep(1)
+        idle = idle + 1 if cpu_seconds(pid) - before < 0.1 else 0
+    return time.perf_counter() - began - IDLE_SECONDS
+
+
 async def load(
     pid: int, queries: Iterator[str], options: argparse.Namespace, *, adding: bool
 ) -> dict[str, float | int]:
@@ -143,6 +160,7 @@ async def load(
     return {
         "seconds": options.seconds,
         "clients": options.clients,
+        "searches": len(waits),
         "searches a second": round(len(waits) / options.seconds, 1),
         **{f"p{share} ms": round(float(np.percentile(waits, share)) * 1e3, 1) for share in (50, 95, 99)},
         "longest ms": round(max(waits) * 1e3),
@@ -161,8 +179,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--every", type=float, default=5, help="seconds between documents added")
     parser.add_argument("-k", type=int, default=10)
-    parser.add_argument("--kinds", default="distinct,repeated,distinct+adding")
-    parser.add_argument("--warm", type=float, default=45, help="seconds before the first search")
+    parser.add_argument("--kinds", default="distinct,repeated,distinct+adding", help="one with :SECONDS of its own")
     options = parser.parse_args()
     rows = []
     with TemporaryDirectory() as folder:
@@ -174,10 +191,13 @@ def main() -> None:
         try:
             assert server.stdout is not None
             server.stdout.readline()
-            time.sleep(options.warm)
-            for kind in options.kinds.split(","):
+            ready = wait_until_idle(server.pid)
+            for kind, _, seconds in (each.partition(":") for each in options.kinds.split(",")):
                 asked = distinct if kind.startswith("distinct") else again_and_again(few)
-                row = asyncio.run(load(server.pid, asked, options, adding=kind.endswith("adding")))
+                used = cpu_seconds(server.pid)
+                own = argparse.Namespace(**{**vars(options), "seconds": float(seconds or options.seconds)})
+                row = asyncio.run(load(server.pid, asked, own, adding=kind.endswith("adding")))
+                row["server CPU ms a search"] = round((cpu_seconds(server.pid) - used) * 1e3 / row["searches"], 2)
                 rows.append({"queries": kind, **row})
                 print(json.dumps(rows[-1]), flush=True)
         finally:
@@ -186,7 +206,8 @@ def main() -> None:
     from tolman import open_space
 
     documents = len(open_space(options.space))
-    write_result("serve", rows, f"{documents:,} documents, k = {options.k}; server and load share the machine's cores.")
+    notes = f"{documents:,} documents, k = {options.k}; server and load share the machine's cores. Every row on one server, "
+    write_result("serve", rows, f"{notes}one after the other; it was warm {ready:.0f} s after its start.")
 
 
 if __name__ == "__main__":
