@@ -206,8 +206,12 @@ def main() -> None:
     from tolman import open_space
 
     documents = len(open_space(options.space))
-    notes = f"{documents:,} documents, k = {options.k}; server and load share the machine's cores. Every row on one server, "
-    write_result("serve", rows, f"{notes}one after the other; it was warm {ready:.0f} s after its start.")
+    write_result(
+        "serve",
+        rows,
+        f"{documents:,} documents, k = {options.k}, one added every {options.every:g} s. Server and load share "
+        f"the machine's cores. One server for all rows, one after the other; warm {ready:.0f} s after its start.",
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import faiss
+
 from tolman.atlas.heap import give_back
 from tolman.atlas.refusals import Gone
 from tolman.errors import TolmanError
@@ -98,8 +100,8 @@ class LiveSpace:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._watched = tuple(str(path / name) for name in _WATCHED)  # as texts: every request asks
-        self.slow = ThreadPoolExecutor(SLOW_THREADS, "slow")
-        self.quick = ThreadPoolExecutor(QUICK_THREADS, "quick")
+        self.slow = ThreadPoolExecutor(SLOW_THREADS, "slow", _keep_to_one_core)
+        self.quick = ThreadPoolExecutor(QUICK_THREADS, "quick", _keep_to_one_core)
         self._changing, self._changes = asyncio.Lock(), False
         self._closing = Event()
         self._snapshot = Snapshot(LatentSpace.open(path), _stamp(self._watched), self.slow)
@@ -180,6 +182,11 @@ class LiveSpace:
         self._closing.set()
         self.slow.shutdown(cancel_futures=True)
         self.quick.shutdown(cancel_futures=True)
+
+
+def _keep_to_one_core() -> None:
+    """FAISS would call all cores for each batch, and keep them turning until the next."""
+    faiss.omp_set_num_threads(1)
 
 
 def _succeeding(path: Path, before: LatentSpace) -> LatentSpace:
