@@ -52,6 +52,7 @@ ORDER = (
     "space.inverted",
     "space.postings",
     "space.row_memory",
+    "space.lance_errors",
     "space.store",
     "space.index",
     "space.derived",

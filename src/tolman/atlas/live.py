@@ -140,7 +140,11 @@ class LiveSpace:
         That is freed with the last answer on it; soon after, the system has the memory back.
         """
         self._snapshot = await self._succeed(self._snapshot)
-        asyncio.get_running_loop().call_later(_FREED_AFTER, self.slow.submit, give_back)
+        asyncio.get_running_loop().call_later(_FREED_AFTER, self._give_back)
+
+    def _give_back(self) -> None:
+        if not self._closing.is_set():
+            self.slow.submit(give_back)
 
     async def _succeed(self, before: Snapshot) -> Snapshot:
         stamp = _stamp(self._watched)

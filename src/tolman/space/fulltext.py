@@ -36,9 +36,13 @@ class Terms:
 
     def __init__(self, index: Mapping[str, Any]) -> None:
         """`index`: how the full-text index was made, as Lance tells it."""
-        self._tokenizer = {name: index[name] for name in _TOKENIZER if name in index}
+        self._tokenizer = _tokenizer(index)
         self._known: dict[str, tuple[str, ...]] = {}
         self._lock = Lock()
+
+    def are_those_of(self, index: Mapping[str, Any]) -> bool:
+        """Whether a full-text index that was made so has the same terms."""
+        return self._tokenizer == _tokenizer(index)
 
     def of(self, words: Iterable[str]) -> list[tuple[str, ...]]:
         """The terms of each word; none of a stop word."""
@@ -68,3 +72,7 @@ class Terms:
                 found[-1].append(token.text)
         shared: dict[tuple[str, ...], tuple[str, ...]] = {}
         return [shared.setdefault(tuple(terms), tuple(terms)) for terms in found]
+
+
+def _tokenizer(index: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: index[name] for name in _TOKENIZER if name in index}

@@ -30,7 +30,11 @@ Ints = NDArray[np.int64]
 
 
 class InvertedIndex:
-    """Which documents have a term, and how often. Never changed; safe to share between threads."""
+    """Which documents have a term, and how often. Never changed; safe to share between threads.
+
+    Attributes:
+        terms: of words.
+    """
 
     def __init__(
         self, terms: Terms, numbers: dict[str, int], postings: "_Counted", lengths_N: NDArray[np.int32]
@@ -47,7 +51,7 @@ class InvertedIndex:
         self._starts = np.concatenate([[0], np.cumsum(with_V)])  # of the postings of each term, and where they end
         self._documents_P = postings.documents_P[order].astype(np.int32)
         self._counts_P = postings.counts_P[order].astype(np.int32)
-        self._terms, self._numbers, self._lengths_N = terms, numbers, lengths_N
+        self.terms, self._numbers, self._lengths_N = terms, numbers, lengths_N
 
     @classmethod
     def empty(cls, terms: Terms) -> Self:
@@ -79,7 +83,7 @@ class InvertedIndex:
             done += len(texts)
             if sum(len(part.terms_P) for part in held) > MOST_POSTINGS:
                 return None
-        return type(self)(self._terms, self._numbers, _Counted.join(held), lengths_N)
+        return type(self)(self.terms, self._numbers, _Counted.join(held), lengths_N)
 
     def best(self, query: str, k: int) -> Scored:
         """The `k` best documents for `query`, best first; fewer if fewer share a term."""
@@ -137,7 +141,7 @@ class InvertedIndex:
 
     def _numbers_of(self, query: str) -> list[int]:
         """Of the terms of a query that some document has; as often as they stand in it."""
-        return [number for term in chain(*self._terms.of(query.split())) if (number := self._number(term)) >= 0]
+        return [number for term in chain(*self.terms.of(query.split())) if (number := self._number(term)) >= 0]
 
     def _number(self, term: str) -> int:
         """Of a term that some document of this version has; -1 else."""
@@ -150,7 +154,7 @@ class InvertedIndex:
         words = [text.split() for text in texts]
         distinct = list(dict.fromkeys(chain.from_iterable(words)))
         numbers: dict[str, list[int]] = {}
-        for word, terms in zip(distinct, self._terms.of(distinct), strict=True):
+        for word, terms in zip(distinct, self.terms.of(distinct), strict=True):
             numbers[word] = [self._numbers.setdefault(term, len(self._numbers)) for term in terms]
         return [np.fromiter(chain.from_iterable(map(numbers.__getitem__, own)), np.int64) for own in words]
 

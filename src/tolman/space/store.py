@@ -12,7 +12,6 @@ Legend for shapes:
 import hashlib
 import json
 import operator
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,13 +27,13 @@ import pyarrow.compute as pc
 from lance.query import MatchQuery
 from numpy.typing import NDArray
 
-from tolman.errors import QueryError, SourceError, SpaceError, StorageError
+from tolman.errors import QueryError, SourceError, SpaceError
 from tolman.space.filters import check_filter, explain_refusal
 from tolman.space.fulltext import Terms, searchable
 from tolman.space.inverted import InvertedIndex
+from tolman.space.lance_errors import is_about_the_filter, lance_errors, without_source
 from tolman.space.postings import Postings
 from tolman.space.row_memory import Name, RowMemory
-from tolman.storage import disk_refusal
 
 TEXT_FIELDS = (
     pa.field("id", pa.string(), nullable=False, metadata={"lance-schema:unenforced-primary-key": "true"}),
@@ -48,10 +47,7 @@ TEXT_FIELDS = (
 FULLTEXT, VECTOR, SPANS, PASSAGES = "fulltext", "vector", "passage_spans", "passage_vectors"
 OWN_COLUMNS = (*(field.name for field in TEXT_FIELDS), FULLTEXT, VECTOR, SPANS, PASSAGES)
 
-_RUST_SOURCE = re.compile(r",? ?\S*/\S+\.rs:\d+:\d+.*", re.DOTALL)
-
 _INDEXES = "/_indices/"  # in the path of every file of an index
-_LOST_FILE = re.compile(r"Not found: .*/([^/\s]+/[^/\s]+\.lance)\b")
 
 _MOST_LISTED = 12  # versions in a message
 _READ_ROWS = 2_048  # at a time: what is read ahead counts against memory
@@ -119,7 +115,7 @@ class DocumentStore:
         if not (path / "_versions").is_dir():
             raise SpaceError(f"{path.parent} has no readable {path.name}: restore it from a backup, or learn it again")
         try:
-            with _lance_errors(f"can't open {path}" + (f" at version {number}" if number is not None else "")):
+            with lance_errors(f"can't open {path}" + (f" at version {number}" if number is not None else "")):
                 self._dataset = lance.dataset(str(path), version=number)
         except (SpaceError, OverflowError):
             if number is None or self._has_version(number):
@@ -127,13 +123,13 @@ class DocumentStore:
             raise SpaceError(f"{path.parent} has no version {number}: there {_listed(self.versions())}") from None
 
     def _has_version(self, number: int) -> bool:
-        with _lance_errors(f"can't open {self._path}"):
+        with lance_errors(f"can't open {self._path}"):
             return any(version["version"] == number for version in lance.dataset(str(self._path)).versions())
 
     @classmethod
     def create(cls, path: Path, schema: pa.Schema) -> Self:
         """An empty dataset. Fails if one is there already."""
-        with _lance_errors(f"can't write {path}"):
+        with lance_errors(f"can't write {path}"):
             lance.write_dataset(pa.table({f.name: pa.array([], f.type) for f in schema}, schema=schema), str(path))
         return cls(path)
 
@@ -178,12 +174,12 @@ class DocumentStore:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The same, a few thousand rows at a time."""
-        with _lance_errors(f"can't read {self._path}"):
+        with lance_errors(f"can't read {self._path}"):
             yield from self._dataset.to_batches(columns=list(columns), batch_size=_READ_ROWS, batch_readahead=2)
 
     def take(self, positions: Sequence[int] | NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
         """Rows by their place in the scan, in the order asked for."""
-        with _lance_errors(f"can't read {self._path}"):
+        with lance_errors(f"can't read {self._path}"):
             return self._dataset.take([int(position) for position in positions], columns=list(columns))
 
     def positions(self, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -277,18 +273,26 @@ class DocumentStore:
 
     def _fulltext_index(self) -> dict[str, Any] | None:
         """How the full-text index was made; None where there is none."""
-        with _lance_errors(f"can't read {self._path}"):
+        with lance_errors(f"can't read {self._path}"):
             names = [index.name for index in self._dataset.describe_indices() if FULLTEXT in index.field_names]
             return dict(self._dataset.stats.index_stats(names[0])["indices"][0]["params"]) if names else None
 
     def take_over(self, before: "DocumentStore") -> None:
-        """Go on with what `before`, another version, holds in memory, as far as it is still right."""
+        """Go on with what `before`, another version, holds in memory, as far as it is still right.
+
+        Raises:
+            SpaceError: damaged.
+        """
         self._remembering, self._rows = before._remembering, before._rows
-        if before._inverted is not None:
-            origin_N = self.origin(before)
-            fresh = np.flatnonzero(origin_N < 0)
-            parts = (self.take(part, [FULLTEXT])[FULLTEXT].to_pylist() for part in _runs(fresh, _READ_ROWS))
-            self._inverted = _prepared(before._inverted.successor(origin_N, parts))
+        if before._inverted is None:
+            return
+        origin_N, index = self.origin(before), self._fulltext_index()
+        if index is None or not before._inverted.terms.are_those_of(index) or (origin_N < 0).all():
+            self.load_fulltext()
+            return
+        fresh = np.flatnonzero(origin_N < 0)
+        parts = (self.take(part, [FULLTEXT])[FULLTEXT].to_pylist() for part in _runs(fresh, _READ_ROWS))
+        self._inverted = _prepared(before._inverted.successor(origin_N, parts))
 
     def origin(self, before: "DocumentStore") -> NDArray[np.int64]:
         """(N,) where each row was in `before`, another version; -1 if it wasn't there."""
@@ -316,7 +320,7 @@ class DocumentStore:
 
     def versions(self) -> list[SpaceVersion]:
         """Committed states, oldest first. Commits that only brought an index up to date are left out."""
-        with _lance_errors(f"can't read {self._path}"):
+        with lance_errors(f"can't read {self._path}"):
             known = lance.dataset(str(self._path)).versions()
         # Of several commits with the same rows the last one has the fullest index.
         states = {json.dumps(version["metadata"], sort_keys=True): version for version in known}
@@ -401,7 +405,7 @@ class DocumentStore:
         """The newest version to write on; afterwards this store shows what became of it."""
         if self._pinned:
             raise SpaceError(f"can't {doing} {self._path.parent}: it was opened at version {self.version}, to be read")
-        with _lance_errors(f"can't {doing} {self._path.parent}"):
+        with lance_errors(f"can't {doing} {self._path.parent}"):
             yield lance.dataset(str(self._path))
         self._refresh()
 
@@ -427,15 +431,15 @@ class DocumentStore:
 
     def _scan(self, where: str | None = None, **options: Any) -> pa.Table:
         """One query of the dataset. What the filter's author got wrong is a QueryError; all else is damage."""
-        with _lance_errors(f"can't read {self._path}"):
+        with lance_errors(f"can't read {self._path}"):
             try:
                 checked = None if where is None else check_filter(where)
                 return self._dataset.scanner(**options, filter=checked).to_table()
             except ValueError as error:
-                if where is None or not _is_about_the_filter(error):
+                if where is None or not is_about_the_filter(error):
                     raise
                 columns = ("id", "title", "text", "label", *self.metadata_columns)
-                raise QueryError(explain_refusal(where, _without_source(error), columns, self._called)) from None
+                raise QueryError(explain_refusal(where, without_source(error), columns, self._called)) from None
 
 
 def _whole(version: object) -> int:
@@ -454,40 +458,6 @@ def _listed(versions: Sequence[SpaceVersion]) -> str:
     if len(numbers) > _MOST_LISTED:
         return f"are {len(numbers):,}, from {numbers[0]} to {numbers[-1]}, which `tolman info` lists"
     return f"is {numbers[0]}" if len(numbers) == 1 else f"are {', '.join(numbers[:-1])} and {numbers[-1]}"
-
-
-@contextmanager
-def _lance_errors(doing: str) -> Iterator[None]:
-    """Lance's errors as ours: the disk's as StorageError, damage and lost races as SpaceError."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        refusal, lost = disk_refusal(error), _LOST_FILE.search(str(error))
-        if refusal:
-            raise StorageError(f"{doing}: {refusal}") from error
-        if lost:
-            raise SpaceError(
-                f"{doing}: {lost[1]} is gone; if the space was learned again or compacted since it was opened, open it "
-                "again, else restore it from a backup"
-            ) from error
-        raise SpaceError(f"{doing}: {_first_line(error)}") from error
-
-
-def _is_about_the_filter(error: ValueError) -> bool:
-    """Rather than about what was read, which Lance reports as a ValueError, too."""
-    said = str(error)
-    asked = ("applying filter expression", "Cannot access field")
-    return said.startswith(("Invalid user input", "Not supported")) or any(part in said for part in asked)
-
-
-def _first_line(error: Exception) -> str:
-    """The gist of a message of Lance, without where in its own source it arose."""
-    text = _without_source(error)
-    return text.splitlines()[0] if text else type(error).__name__
-
-
-def _without_source(error: Exception) -> str:
-    return _RUST_SOURCE.sub("", str(error)).replace("Invalid user input: ", "").strip()
 
 
 def _prepared(index: InvertedIndex | None) -> InvertedIndex | None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tolman.space.derived import DERIVED
 from tolman.space.index import DenseIndex
 from tolman.space.store import PASSAGES, SPANS
 
@@ -31,7 +32,7 @@ def take_over(space: "LatentSpace", before: "LatentSpace") -> None:
     space.store.take_over(before.store)
     if space.encoder is before.encoder:
         space.windows = before.windows
-    space.index = DenseIndex.open(space.store, space.path / "derived", space.description.search.index, before.index)
+    space.index = DenseIndex.open(space.store, space.path / DERIVED, space.description.search.index, before.index)
 
 
 def read_ahead(space: "LatentSpace", go_on: Callable[[], bool]) -> None:
