@@ -1,9 +1,12 @@
 """Every answer of the server, on a space of real tickets."""
 
+import asyncio
 import io
 import json
 import shutil
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.csv
@@ -12,8 +15,9 @@ import pytest
 from atlas_client import serving
 from fastapi.testclient import TestClient
 
-from tolman import open_space
+from tolman import LatentSpace, open_space
 from tolman.atlas.binary import unpack
+from tolman.atlas.live import LiveSpace
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +216,44 @@ def test_what_others_change_is_seen(writing: TestClient, own_space: Path) -> Non
     open_space(own_space).add([{"id": "w", "text": "A walrus on the parcel"}])
     assert "w" not in {hit["id"] for hit in before["hits"]}
     assert writing.get("/api/search", params={"q": "walrus", "mode": "lexical"}).json()["hits"][0]["id"] == "w"
+
+
+def test_searches_are_answered_while_documents_are_added(writing: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, goes_on, add = threading.Event(), threading.Event(), LatentSpace.add
+
+    def slow(space: LatentSpace, rows: object) -> object:
+        done = add(space, rows)
+        began.set()
+        assert goes_on.wait(30)
+        return done
+
+    monkeypatch.setattr(LatentSpace, "add", slow)
+    query = {"q": "glacier violin", "mode": "lexical"}
+    with ThreadPoolExecutor(1) as thread:
+        adding = thread.submit(writing.post, "/api/add", json={"documents": [{"id": "n", "text": "A glacier violin"}]})
+        assert began.wait(30)
+        assert "n" not in {hit["id"] for hit in writing.get("/api/search", params=query).json()["hits"]}
+        goes_on.set()
+        assert adding.result(30).json()["added"] == 1
+    assert writing.get("/api/search", params=query).json()["hits"][0]["id"] == "n"
+
+
+def test_the_next_version_takes_over_what_is_in_memory(own_space: Path) -> None:
+    async def work() -> None:
+        live = LiveSpace(own_space)
+        await live.warm()
+        before = await live.now()
+        await live.change(lambda space: space.add([{"id": "w", "text": "A walrus on the parcel"}]))
+        after = await live.now()
+        assert after.space.windows is before.space.windows
+        expected = open_space(own_space).search("refund walrus parcel", 20)
+        for hit, other in zip(after.space.search("refund walrus parcel", 20), expected, strict=True):
+            assert (hit.id, hit.snippet) == (other.id, other.snippet)
+            assert (hit.score, hit.confidence) == pytest.approx((other.score, other.confidence), rel=1e-4)
+        assert after.row_of["w"] == len(before.ids)
+        live.close()
+
+    asyncio.run(work())
 
 
 def test_metrics_are_what_prometheus_reads(reading: TestClient) -> None:

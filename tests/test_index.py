@@ -123,6 +123,25 @@ def test_derived_files_are_made_anew(tmp_path: Path, large: tuple[Path, Made], d
     assert [f.positions_K.tolist() for f in found] == [e.positions_K.tolist() for e in expected]
 
 
+@pytest.mark.parametrize("kind", ["scan", "ivf"])
+def test_what_was_learned_about_some_rows_does_for_a_few_more(tmp_path: Path, kind: str) -> None:
+    store, vectors, _ = make(tmp_path, 5_000, passages=lambda i: int(i % 50 == 0))
+    before = DenseIndex.open(store, tmp_path / "derived", kind)
+    store.append(store.take(range(300), store.schema.names))
+    grown = DenseIndex.open(store, tmp_path / "derived", kind, before)
+    assert (before.trained_on, grown.trained_on) == (5_100, 5_100)
+    assert DenseIndex.open(store, tmp_path / "derived", kind).trained_on == 5_100  # told by its files
+    anew = DenseIndex.open(store, tmp_path / "anew", kind)
+    assert anew.trained_on == 5_406
+    same = [
+        len(set(one.positions_K.tolist()) & set(other.positions_K.tolist()))
+        for one, other in zip(grown.search(vectors[::100], 10), anew.search(vectors[::100], 10), strict=True)
+    ]
+    assert np.mean(same) > (8.5 if kind == "ivf" else 9.7)
+    store.append(store.take(range(1_500), store.schema.names))
+    assert DenseIndex.open(store, tmp_path / "derived", kind, grown).trained_on > 6_500  # too many more
+
+
 def test_without_room_for_files_it_is_made_in_memory(large: tuple[Path, Made]) -> None:
     _, (store, vectors, _) = large
     index = DenseIndex.open(store, Path("/proc/nowhere"))

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from tiny import tiny_encoder
 
+from tolman import windows
 from tolman.models.static import StaticEncoder
-from tolman.snippets import SNIPPET_CHARACTERS, _cut, best_spans, excerpt
+from tolman.snippets import SNIPPET_CHARACTERS, Snippet, best_snippets, excerpt
+from tolman.windows import WindowMemory, cut_sentence
 
 FILLER = "Nothing of the kind was ever said about it in that house, so much is sure. " * 4
 
@@ -23,8 +25,9 @@ def snippet(query: str, text: str, *, slow: bool = False, within: tuple[int, int
     encoder = tiny_encoder()
     vector = encoder.encode([query], "query")[0]
     chosen = Opaque(encoder.tokenizer, encoder.table_VD, encoder.saturation) if slow else encoder
-    (span,) = best_spans(query, vector, [text], [within or (0, len(text))], chosen)
-    return text[slice(*span)]
+    (found,) = best_snippets(query, vector, [text], [within or (0, len(text))], WindowMemory(chosen))
+    assert found.text == excerpt(text, found.span)
+    return text[slice(*found.span)]
 
 
 @pytest.mark.parametrize("slow", [False, True])
@@ -74,7 +77,7 @@ def test_a_sentence_that_is_too_long_is_cut_between_words(wanted: str) -> None:
     ],
 )
 def test_a_text_without_spaces_is_cut_too_and_nothing_is_lost(text: str, query: str) -> None:
-    pieces = _cut(text, 0, len(text))
+    pieces = cut_sentence(text, 0, len(text))
     assert "".join(text[start:end] for start, end in pieces) == text
     assert all(0 < end - start <= SNIPPET_CHARACTERS for start, end in pieces)
     assert not any(unicodedata.category(text[start]).startswith("M") for start, _ in pieces)
@@ -116,5 +119,40 @@ def test_several_documents_keep_their_order() -> None:
     encoder = tiny_encoder()
     texts = ["The lamp broke.", "", "The engine sang."]
     vector = encoder.encode(["engine"], "query")[0]
-    spans = best_spans("engine", vector, texts, [(0, len(text)) for text in texts], encoder)
-    assert [text[slice(*span)] for text, span in zip(texts, spans, strict=True)] == texts
+    memory = WindowMemory(encoder)
+    for _ in range(2):
+        shown = best_snippets("engine", vector, texts, [(0, len(text)) for text in texts], memory)
+        assert [text[slice(*snippet.span)] for text, snippet in zip(texts, shown, strict=True)] == texts
+
+
+def test_what_is_remembered_of_a_text_changes_nothing() -> None:
+    encoder, texts = tiny_encoder(), [FILLER + f"The refund {n} came. It was late, as always." for n in range(20)]
+    vector, within = encoder.encode(["refund late"], "query")[0], [(0, len(text)) for text in texts]
+
+    def show(chosen: list[str], memory: WindowMemory) -> list[Snippet]:
+        return best_snippets("refund late", vector, chosen, within[: len(chosen)], memory)
+
+    memory = WindowMemory(encoder)
+    show(texts[:5], memory)
+    assert show(texts, memory) == show(texts, WindowMemory(encoder))
+
+
+def test_windows_are_compared_by_the_cosine_of_their_vectors() -> None:
+    encoder = tiny_encoder()
+    texts = ["The refund never came.", "violin", "", "the the refund refund of the parcel"]
+    query_D = encoder.encode(["refund of a parcel"], "query")[0]
+    for _ in range(2):
+        assert encoder.cosines(query_D, encoder.weigh(texts)) == pytest.approx(
+            encoder.encode(texts) @ query_D, abs=1e-6
+        )
+        encoder.encode(["a"] * 100)  # from here on the table is there in float32
+
+
+def test_memory_of_windows_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "MOST_BYTES", 20_000)
+    memory = WindowMemory(tiny_encoder())
+    for n in range(30):
+        text = f"{FILLER} {n}"
+        memory.of([text], [(0, len(text))])
+        assert 0 < memory.bytes <= 20_000
+    assert memory.is_full

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from shlex import quote
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,10 @@ from tolman.errors import QueryError, SpaceError
 from tolman.models.encoder import Floats
 from tolman.ranking import HybridRanking
 from tolman.senses.hints import ChosenSense, SensedQuery, read_senses
-from tolman.snippets import Span, best_spans, excerpt
+from tolman.snippets import Snippet, best_snippets
 from tolman.space.store import PASSAGES, SPANS
+from tolman.space.succession import SEARCHED_COLUMNS
+from tolman.windows import Span
 
 if TYPE_CHECKING:
     from tolman.space.space import LatentSpace
@@ -42,9 +44,11 @@ if TYPE_CHECKING:
 Mode: TypeAlias = Literal["hybrid", "dense", "lexical"]
 Ints: TypeAlias = NDArray[np.int64]
 Row: TypeAlias = dict[str, Any]
+T = TypeVar("T")
 
 HITS = 10
 CANDIDATES = 100  # of each kind, before they are ranked together
+_NO_SNIPPET = Snippet((0, 0), "")
 _READ_TOGETHER = 64  # queries whose documents are read in one go
 _THREADS_PER_CORE = 4  # Lance answers a query with its own threads; most of a query's time is spent waiting for them
 
@@ -170,8 +174,8 @@ def search(
         documents = _read(space, rankings[block], snippets)
         for query, query_D, ranking in zip(queries[block], vectors_QD[block], rankings[block], strict=True):
             rows = [documents[position] for position in ranking.positions_M.tolist()]
-            spans = _snippet_spans(space, query, query_D, rows) if snippets else [(0, 0)] * len(rows)
-            results.append(_result(judge, query, ranking, rows, spans, mode=mode))
+            shown = _snippets(space, query, query_D, rows) if snippets else [_NO_SNIPPET] * len(rows)
+            results.append(_result(judge, query, ranking, rows, shown, mode=mode))
     return [
         replace(result, query=query, senses=each.chosen)
         for result, query, each in zip(results, asked, sensed, strict=True)
@@ -261,11 +265,16 @@ def _nothing() -> tuple[Ints, Floats]:
 
 
 def _lexical(space: "LatentSpace", queries: Sequence[str], k: int, where: str | None) -> list[tuple[Ints, Floats]]:
-    if len(queries) == 1 or (space.store.remembers_words and where is None):
-        return [space.store.lexical(query, k, where) for query in queries]
+    return _each(space, queries, lambda query: space.store.lexical(query, k, where), where)
+
+
+def _each(space: "LatentSpace", queries: Sequence[str], ask: Callable[[str], T], where: str | None) -> list[T]:
+    """What `ask` says of each query; many at once where Lance is asked."""
+    if len(queries) <= 1 or (space.store.remembers_words and where is None):
+        return [ask(query) for query in queries]
     space.store.positions([])  # what all threads will need is made once, before them
     with ThreadPoolExecutor(_THREADS_PER_CORE * (os.cpu_count() or 1)) as threads:
-        return list(threads.map(lambda query: space.store.lexical(query, k, where), queries))
+        return list(threads.map(ask, queries))
 
 
 def _hybrid(space: "LatentSpace", cosines_M: Floats, bm25_M: Floats) -> Floats:
@@ -314,12 +323,12 @@ def _read(space: "LatentSpace", rankings: Sequence[Ranking], snippets: bool) -> 
     positions = np.unique(np.concatenate([ranking.positions_M for ranking in rankings]))
     if not len(positions):
         return {}
-    columns = ["id", "title", "text", SPANS, PASSAGES] if snippets else ["id"]
+    columns = SEARCHED_COLUMNS if snippets else ("id",)
     return dict(zip(positions.tolist(), space.store.rows(positions.tolist(), columns), strict=True))
 
 
 def _result(
-    judge: "_Judge | None", query: str, ranking: Ranking, rows: Sequence[Row], spans: Sequence[Span], *, mode: Mode
+    judge: "_Judge | None", query: str, ranking: Ranking, rows: Sequence[Row], shown: Sequence[Snippet], *, mode: Mode
 ) -> SearchResult:
     count = len(ranking.positions_M)
     confidences_K, relevant = judge(query, ranking) if judge else ([None] * count, count > 0)
@@ -330,10 +339,10 @@ def _result(
             cosine=float(ranking.cosines_M[place]),
             confidence=confidences_K[place],
             title=row.get("title") or "",
-            snippet=excerpt(row["text"], span) if "text" in row else "",
-            snippet_span=span,
+            snippet=snippet.text,
+            snippet_span=snippet.span,
         )
-        for place, (row, span) in enumerate(zip(rows, spans, strict=True))
+        for place, (row, snippet) in enumerate(zip(rows, shown, strict=True))
     ]
     return SearchResult(query, mode, tuple(hits), relevant)
 
@@ -365,10 +374,7 @@ class _Judge:
         except (KeyError, TypeError) as error:
             raise SpaceError(f"{space.path}/space.json is damaged: no {error} in search.confidence") from None
         asked = list({word: None for query in queries for word in telling_words(query, fitted.passed_over)})
-        best = {
-            word: float(scores.max(initial=0.0))
-            for word, (_, scores) in zip(asked, _lexical(space, asked, 1, None), strict=True)
-        }
+        best = dict(zip(asked, _each(space, asked, space.store.best_lexical, None), strict=True))
         return cls(fitted, best, len(space), space.description.encoder.family != "transformer")
 
     def __call__(self, query: str, ranking: Ranking) -> tuple[Sequence[float | None], bool]:
@@ -391,9 +397,9 @@ class _Judge:
         return [float(probability) for probability in confidences_M], relevant
 
 
-def _snippet_spans(space: "LatentSpace", query: str, query_D: Floats, rows: Sequence[Row]) -> list[Span]:
+def _snippets(space: "LatentSpace", query: str, query_D: Floats, rows: Sequence[Row]) -> list[Snippet]:
     within = [_nearest_passage(row, query_D) for row in rows]
-    return best_spans(query, query_D, [row["text"] for row in rows], within, space.encoder)
+    return best_snippets(query, query_D, [row["text"] for row in rows], within, space.windows)
 
 
 def _nearest_passage(row: Row, query_D: Floats) -> Span:

@@ -1,154 +1,136 @@
 """Which piece of a document to show: the sentences that answer the query best.
 
 Legend for shapes:
-    W  windows, from one or several documents
-    D  dimensions
+    D  documents; in a vector, dimensions
+    C  windows of one document that are compared
+    K  windows of all documents that are compared
+    W  windows, of all documents end to end
+    T  words of all windows, end to end
+    Q  distinct words of the query
 """
 
-import re
-import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tolman.corpus.passages import sentences, words
-from tolman.models.encoder import Encoder, Floats
+from tolman.models.encoder import Floats
+from tolman.models.static import StaticEncoder, TokenWeights
+from tolman.windows import (
+    LONGEST_WINDOW,
+    Span,
+    WindowMemory,
+    Windows,
+    begins_sentence,
+    ends_sentence,
+    hashed_words,
+)
 
-Span = tuple[int, int]
-
-SNIPPET_CHARACTERS = 300
-_FEWEST_CHARACTERS = 120  # a shorter sentence is shown with the next
+SNIPPET_CHARACTERS = LONGEST_WINDOW
 ELLIPSIS = "…"
-_CONTEXT = 200  # characters around an edge that tell whether a sentence begins or ends there
-_REMEMBERED, _LONG = 8_192, 8_000  # texts whose windows are kept for the next query that finds them; characters
 _WINDOWS_COMPARED = 4  # of one document, by the encoder
-_WORD = re.compile(r"\w+")
-_SPACE = re.compile(r"\s")
+_WORTH_OF_WORDS = 0.01  # beside a cosine
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
-    document: int
+class Snippet:
+    """What is shown of a text.
+
+    Attributes:
+        span: (start, end) in characters of the text; at most `SNIPPET_CHARACTERS` long.
+        text: that piece, with an ellipsis at each end that lies inside a sentence.
+    """
+
     span: Span
     text: str
 
 
-def best_spans(
-    query: str, query_D: Floats, texts: Sequence[str], within: Sequence[Span], encoder: Encoder
-) -> list[Span]:
-    """Where in each text the snippet for `query` lies.
+def best_snippets(
+    query: str, query_D: Floats, texts: Sequence[str], within: Sequence[Span], memory: WindowMemory
+) -> list[Snippet]:
+    """What to show of each text for `query`.
 
-    Windows of whole sentences, and of words where a sentence is longer than a snippet, are ranked by the query's words
-    in them, rare ones counting more. A static encoder, which costs next to nothing, then compares the best of them by
-    meaning.
+    Windows are ranked by the query's words in them, rare ones counting more. A static encoder, which costs next to
+    nothing, then compares the best of them by meaning.
 
     Args:
         query: as asked.
         query_D: its vector.
         texts: of the documents.
         within: the part of each text to look at.
-        encoder: of the space.
-
-    Returns:
-        (start, end) in characters of each text; at most `SNIPPET_CHARACTERS` long.
+        memory: of windows, and the encoder that reads them.
     """
-    windows = [_Window(d, s, text[s[0] : s[1]]) for d, text in enumerate(texts) for s in _windows(text, within[d])]
-    overlap_W = _overlap(query, windows)
-    kept = [i for d in range(len(texts)) for i in _first(windows, overlap_W, d)]
-    score_W = overlap_W.copy()
-    if encoder.family == "static" and kept:
-        vectors = encoder.encode([windows[i].text for i in kept])
-        score_W[kept] = vectors @ query_D + 0.01 * overlap_W[kept]
-    spans = [(start, min(end, start + SNIPPET_CHARACTERS)) for start, end in within]
-    best = np.full(len(texts), -np.inf)
-    for i in kept:
-        window = windows[i]
-        if score_W[i] > best[window.document]:
-            best[window.document], spans[window.document] = score_W[i], window.span
-    return spans
+    windows = memory.of(texts, within)
+    first = np.cumsum([0, *(len(own) for own in windows)])
+    score_W = _overlap(query, windows, first)
+    kept_DC = _best_of_each(score_W, first)
+    if memory.reader is not None:
+        _compare(memory.reader, query_D, windows, kept_DC[kept_DC >= 0], score_W)
+    return [
+        _snippet(text, span, own, _best(score_W, kept_C.tolist()) - at)
+        for text, span, own, kept_C, at in zip(texts, within, windows, kept_DC, first.tolist(), strict=False)
+    ]
 
 
 def excerpt(text: str, span: Span) -> str:
     """What is shown of `text`: the piece at `span`, with an ellipsis where it begins or ends inside a sentence."""
     start, end = span
-    if start >= end:
-        return ""
-    begins = any(first == start for first, _ in _sentences_around(text, start))
-    ends = any(last == end for _, last in _sentences_around(text, end))
-    return f"{'' if begins else ELLIPSIS}{text[start:end]}{'' if ends else ELLIPSIS}"
+    return _with_ellipses(text, span, begins_sentence(text, start), ends_sentence(text, end)) if start < end else ""
 
 
-def _sentences_around(text: str, place: int) -> list[Span]:
-    left = max(0, place - _CONTEXT)
-    return [(left + start, left + end) for start, end in sentences(text[left : place + _CONTEXT])]
+def _snippet(text: str, within: Span, windows: Windows, place: int) -> Snippet:
+    """Of the window at `place`; the beginning of a part that has no windows."""
+    if not len(windows):
+        span = within[0], min(within[1], within[0] + SNIPPET_CHARACTERS)
+        return Snippet(span, excerpt(text, span))
+    span = windows.span(place)
+    return Snippet(span, _with_ellipses(text, span, *windows.whole_W2[place].tolist()))
 
 
-def _first(windows: Sequence[_Window], overlap_W: Floats, document: int) -> list[int]:
-    """The windows of one document worth comparing, in their order in the text."""
-    own = [i for i, window in enumerate(windows) if window.document == document]
-    best = sorted(own, key=lambda i: -overlap_W[i])[:_WINDOWS_COMPARED]
-    return sorted(best)
+def _with_ellipses(text: str, span: Span, begins: bool, ends: bool) -> str:
+    return f"{'' if begins else ELLIPSIS}{text[slice(*span)]}{'' if ends else ELLIPSIS}"
 
 
-def _windows(text: str, within: Span) -> tuple[Span, ...]:
-    """Those of a text; of texts that aren't long they are remembered."""
-    return _windows_remembered(text, within) if len(text) <= _LONG else _windows_found(text, within)
+def _best_of_each(overlap_W: Floats, first: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(D, C) the windows of each document worth comparing, in their order in the text; -1 where it has fewer."""
+    most = int(np.diff(first).max(initial=0))
+    every_DW = first[:-1, None] + np.arange(most)
+    there_DW = every_DW < first[1:, None]
+    padded_DW = np.where(there_DW, overlap_W[np.minimum(every_DW, len(overlap_W) - 1)], -1.0) if most else every_DW
+    kept_DC = np.sort(np.argsort(-padded_DW, axis=1, kind="stable")[:, :_WINDOWS_COMPARED], axis=1)
+    return np.where(np.take_along_axis(there_DW, kept_DC, axis=1), first[:-1, None] + kept_DC, -1)
 
 
-def _windows_found(text: str, within: Span) -> tuple[Span, ...]:
-    """Runs of sentences of a length to be read at a glance; a sentence that is too long is cut between words."""
-    part = text[within[0] : within[1]]
-    pieces = [piece for start, end in sentences(part) for piece in _cut(part, start, end)]
-    spans: list[Span] = []
-    for first, (start, _) in enumerate(pieces):
-        last = first
-        while (
-            pieces[last][1] - start < _FEWEST_CHARACTERS
-            and last + 1 < len(pieces)
-            and pieces[last + 1][1] - start <= SNIPPET_CHARACTERS
-        ):
-            last += 1
-        spans.append((within[0] + start, within[0] + pieces[last][1]))
-    return tuple(spans)
+def _best(score_W: Floats, kept: Sequence[int]) -> int:
+    """The first of the best of these windows; 0 if there is none."""
+    return max((place for place in kept if place >= 0), key=score_W.__getitem__, default=0)
 
 
-_windows_remembered = lru_cache(_REMEMBERED)(_windows_found)
-
-
-def _cut(text: str, start: int, end: int) -> list[Span]:
-    """The words of a sentence in pieces of at most `SNIPPET_CHARACTERS`, without white space at their ends."""
-    pieces: list[Span] = []
-    while end - start > SNIPPET_CHARACTERS:
-        cut = _between_words(text, start, start + SNIPPET_CHARACTERS)
-        pieces.append((start, start + len(text[start:cut].rstrip())))
-        start = cut + len(text[cut:end]) - len(text[cut:end].lstrip())
-    return [*pieces, (start, end)]
-
-
-def _between_words(text: str, start: int, most: int) -> int:
-    """The last place up to `most` to cut at: white space, else the end of a word, else anywhere between characters.
-
-    Not in the first half: a snippet is to say something.
-    """
-    half = (start + most) // 2
-    spaces = [match.start() for match in _SPACE.finditer(text, half, most + 1)]
-    if spaces:
-        return spaces[-1]
-    ends = [start + end for _, end in words(text[start : most + 1]) if half <= start + end <= most]
-    cut = ends[-1] if ends else most
-    while cut > half and unicodedata.category(text[cut]).startswith("M"):  # marks belong to the character before them
-        cut -= 1
-    return cut
-
-
-def _overlap(query: str, windows: Sequence[_Window]) -> Floats:
+def _overlap(query: str, windows: Sequence[Windows], first: NDArray[np.int64]) -> Floats:
     """(W,) share of the query's words in each window, each word worth the more the fewer windows have it."""
-    wanted = set(_WORD.findall(query.lower()))
-    found = [wanted.intersection(_WORD.findall(window.text.lower())) for window in windows]
-    windows_with = Counter(word for words in found for word in words)
-    worth = {word: float(np.log(1 + len(windows) / windows_with[word])) for word in windows_with}
-    total = sum(worth.values()) or 1.0
-    return np.array([sum(worth[word] for word in words) / total for words in found], np.float32)
+    words_T = np.concatenate([np.empty(0, np.int64), *(own.words_T for own in windows)])
+    wanted_Q = np.array(sorted(hashed_words(query)), np.int64)
+    place_T, word_T = np.nonzero(words_T[:, None] == wanted_Q)
+    before = np.cumsum([0, *(len(own.words_T) for own in windows)])[:-1]
+    starts = [own.starts_W + at for own, at in zip(windows, before, strict=True)]
+    starts_W = np.concatenate([np.empty(0, np.int64), *starts])
+    has_WQ = np.zeros((int(first[-1]), len(wanted_Q)), bool)
+    has_WQ[np.searchsorted(starts_W, place_T, "right") - 1, word_T] = True
+    with_Q = has_WQ.sum(axis=0)
+    worth_Q = np.where(with_Q > 0, np.log1p(len(has_WQ) / np.maximum(with_Q, 1)), 0.0)
+    return np.asarray(has_WQ @ worth_Q / (worth_Q.sum() or 1.0), np.float32)
+
+
+def _compare(
+    encoder: StaticEncoder,
+    query_D: Floats,
+    windows: Sequence[Windows],
+    kept_K: NDArray[np.int64],
+    score_W: Floats,
+) -> None:
+    """Score the windows that were kept by their cosine with the query; where two are equal, the words decide."""
+    read = [own.tokens for own in windows if own.tokens is not None]
+    if read:
+        near_K = encoder.cosines(query_D, TokenWeights.join(read).only(kept_K))
+        score_W[kept_K] = near_K + _WORTH_OF_WORDS * score_W[kept_K]

@@ -55,7 +55,6 @@ def adding_routes(live: LiveSpace, *, write: bool) -> APIRouter:
     async def _added(rows: list[dict[str, Any]]) -> AddedAnswer:
         def work(space: LatentSpace) -> AddedAnswer:
             done = space.add(rows)
-            space.index  # noqa: B018  made now, so that the first search needn't
             return AddedAnswer(
                 added=done.added,
                 updated=done.updated,
@@ -64,9 +63,7 @@ def adding_routes(live: LiveSpace, *, write: bool) -> APIRouter:
                 documents=len(space),
             )
 
-        answer = await live.change(work)
-        await live.now()
-        return answer
+        return await live.change(work)
 
     return routes
 

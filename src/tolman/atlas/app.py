@@ -70,7 +70,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.ensure_future(live.in_slow(live.warm))
+        warming = asyncio.ensure_future(live.warm())
         yield
         warming.cancel()
         live.close()

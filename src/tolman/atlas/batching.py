@@ -46,14 +46,13 @@ class Searcher:
         self._known: OrderedDict[Asked, bytes] = OrderedDict()
         self._known_of = ""
 
-    async def search(self, asked: Asked) -> bytes:
-        """The answer, as it is sent.
+    async def search(self, snapshot: Snapshot, asked: Asked) -> bytes:
+        """The answer, as it is sent, on the newest snapshot.
 
         Raises:
             Busy: too many wait already.
             TolmanError: see `tolman.search.search`.
         """
-        snapshot = await self._live.now()
         if self._known_of != snapshot.space.store.content_key:
             self._known.clear()
             self._known_of = snapshot.space.store.content_key

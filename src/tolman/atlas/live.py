@@ -6,16 +6,21 @@ middle of an answer finishes it on the one before.
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import faiss
+
+from tolman.atlas.heap import give_back
 from tolman.atlas.refusals import Gone
 from tolman.errors import TolmanError
 from tolman.space.space import LatentSpace
+from tolman.space.succession import read_ahead, take_over
 
 if TYPE_CHECKING:
     from tolman.projection.map import Map
@@ -26,7 +31,9 @@ Stamp = tuple[int, ...]
 
 QUICK_THREADS, SLOW_THREADS = 2, 2
 _MANY = 1_000
+_FREED_AFTER = 1.0  # seconds
 _WATCHED = ("space.json", "documents.lance/_versions", "topics/topics.json", "map/map.json")
+_OF_DOCUMENTS = 2  # the first of these
 
 
 class Snapshot:
@@ -92,10 +99,12 @@ class LiveSpace:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.slow = ThreadPoolExecutor(SLOW_THREADS, "slow")
-        self.quick = ThreadPoolExecutor(QUICK_THREADS, "quick")
-        self._changing = asyncio.Lock()
-        self._snapshot = Snapshot(LatentSpace.open(path), _stamp(path), self.slow)
+        self._watched = tuple(str(path / name) for name in _WATCHED)  # as texts: every request asks
+        self.slow = ThreadPoolExecutor(SLOW_THREADS, "slow", _keep_to_one_core)
+        self.quick = ThreadPoolExecutor(QUICK_THREADS, "quick", _keep_to_one_core)
+        self._changing, self._changes = asyncio.Lock(), False
+        self._closing = Event()
+        self._snapshot = Snapshot(LatentSpace.open(path), _stamp(self._watched), self.slow)
 
     @property
     def name(self) -> str:
@@ -103,32 +112,50 @@ class LiveSpace:
         return self.path.name.removesuffix(".space")
 
     async def now(self) -> Snapshot:
-        """The newest state.
+        """The newest state; while this server changes the space, the one before.
 
         Raises:
             Gone: the folder is no space any more.
         """
-        if self._snapshot.stamp != (stamp := _stamp(self.path)):
+        if self._snapshot.stamp != _stamp(self._watched) and not self._changes:
             async with self._changing:
-                if self._snapshot.stamp != (stamp := _stamp(self.path)):
-                    await self._reopen(stamp)
+                if self._snapshot.stamp != _stamp(self._watched):
+                    await self._renew()
         return self._snapshot
-
-    async def _reopen(self, stamp: Stamp) -> None:
-        before = self._snapshot
-        space = await self.in_slow(lambda: _reopened(self.path, before.space))
-        same = space.store.content_key == before.space.store.content_key
-        self._snapshot = Snapshot(before.space if same else space, stamp, self.slow)
-        for name, make in (("topics", self._snapshot.topics), ("map", self._snapshot.map)):
-            if before.has(name):
-                await make()  # those who look at them meanwhile see the ones before
-        self._snapshot.stamp = _stamp(self.path)
 
     async def change(self, work: Callable[[LatentSpace], T]) -> T:
         """Carry out `work` on a space object of its own, one at a time; what is asked meanwhile is answered."""
         async with self._changing:
-            before = self._snapshot.space
-            return await self.in_slow(lambda: work(_reopened(self.path, before)))
+            before, self._changes = self._snapshot.space, True
+            try:
+                done = await self.in_slow(lambda: work(_reopened(self.path, before)))
+                await self._renew()
+            finally:
+                self._changes = False
+            return done
+
+    async def _renew(self) -> None:
+        """Put the snapshot of what is there now, once it is whole, in the place of the one before.
+
+        That is freed with the last answer on it; soon after, the system has the memory back.
+        """
+        self._snapshot = await self._succeed(self._snapshot)
+        asyncio.get_running_loop().call_later(_FREED_AFTER, self._give_back)
+
+    def _give_back(self) -> None:
+        if not self._closing.is_set():
+            self.slow.submit(give_back)
+
+    async def _succeed(self, before: Snapshot) -> Snapshot:
+        stamp = _stamp(self._watched)
+        space = await self.in_slow(lambda: _succeeding(self.path, before.space))
+        snapshot = Snapshot(space, stamp, self.slow)
+        await self.in_slow(lambda: snapshot.row_of)
+        for name, make in (("topics", snapshot.topics), ("map", snapshot.map)):
+            if before.has(name):
+                await make()
+        snapshot.stamp = (*stamp[:_OF_DOCUMENTS], *_stamp(self._watched)[_OF_DOCUMENTS:])  # they may have been written
+        return snapshot
 
     async def in_slow(self, work: Callable[[], T]) -> T:
         """`work` in a thread, for what may take seconds."""
@@ -138,19 +165,41 @@ class LiveSpace:
         """`work` in a thread, for what takes milliseconds."""
         return await asyncio.get_running_loop().run_in_executor(self.quick, work)
 
-    def warm(self) -> None:
-        """Load what the first search needs, before somebody waits for it. What fails will be told when asked for."""
+    async def warm(self) -> None:
+        """Load what searches need, before somebody waits for it. What fails will be told when asked for."""
         with suppress(TolmanError):
-            space = self._snapshot.space
-            if space.description.encoder.family == "static":
-                space.encoder.encode(["a"] * _MANY)  # from then on its table is as wide as sums need it
-            space.search("a", 1)
-            self._snapshot.row_of  # noqa: B018  made now, too
+            await self.in_slow(self._search_once)
+            async with self._changing:  # whoever comes next takes over what is loaded, not what is half loaded
+                space = self._snapshot.space
+                await self.in_slow(space.store.load_fulltext)
+            await self.in_slow(lambda: read_ahead(space, lambda: not self._closing.is_set()))
+
+    def _search_once(self) -> None:
+        space = self._snapshot.space
+        if space.description.encoder.family == "static":
+            space.encoder.encode(["a"] * _MANY)  # from then on its table is as wide as sums need it
+        space.search("a", 1)
+        self._snapshot.row_of  # noqa: B018  made now, too
 
     def close(self) -> None:
         """Wait for what runs, and no longer."""
+        self._closing.set()
         self.slow.shutdown(cancel_futures=True)
         self.quick.shutdown(cancel_futures=True)
+
+
+def _keep_to_one_core() -> None:
+    """FAISS would call all cores for each batch, and keep them turning until the next."""
+    faiss.omp_set_num_threads(1)
+
+
+def _succeeding(path: Path, before: LatentSpace) -> LatentSpace:
+    """The space as it is now, with what `before` holds in memory; `before` itself if nothing is new in it."""
+    space = _reopened(path, before)
+    if space.store.content_key == before.store.content_key and space.description == before.description:
+        return before
+    take_over(space, before)
+    return space
 
 
 def _reopened(path: Path, before: LatentSpace) -> LatentSpace:
@@ -160,12 +209,12 @@ def _reopened(path: Path, before: LatentSpace) -> LatentSpace:
         return LatentSpace.open(path)  # another encoder: the space was learned anew
 
 
-def _stamp(path: Path) -> Stamp:
-    """Changes whenever a file that matters is replaced."""
+def _stamp(watched: Sequence[str]) -> Stamp:
+    """Changes whenever one of the files that are watched is replaced."""
     found = []
-    for name in _WATCHED:
+    for path in watched:
         try:
-            found.append(os.stat(path / name).st_mtime_ns)
+            found.append(os.stat(path).st_mtime_ns)
         except OSError:
             found.append(0)
     if not found[0] or not found[1]:

@@ -1,10 +1,15 @@
 """The server itself: a socket, uvicorn on it, and a word when it is ready."""
 
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tolman.atlas.heap import use_few_heaps
 from tolman.errors import MissingExtra, TolmanError
+
+# A search lets other threads run a dozen times, and each time waits that long for what runs in the background.
+_SWITCH_SECONDS = 0.0005
 
 
 def run(
@@ -38,6 +43,8 @@ def run(
             raise MissingExtra("serving a space", extra="serve") from None
         raise
     app = create_app(space, write=write, token=token)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    use_few_heaps()
     with _listening(host, port) as listening:
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5

@@ -45,8 +45,8 @@ def search_routes(live: LiveSpace) -> APIRouter:
         if topic is not None:
             body = await _within(live, topic, Asked(q, k, mode, where, snippets))
         else:
-            held = len((await live.now()).space)
-            body = await searcher.search(Asked(q, min(k, held), mode, where, snippets))
+            snapshot = await live.now()
+            body = await searcher.search(snapshot, Asked(q, min(k, len(snapshot.space)), mode, where, snippets))
         took = f'{{"took_ms":{(time.perf_counter() - began) * 1e3:.2f},'
         return Response(took.encode() + body[1:], media_type="application/json")
 

@@ -10,6 +10,7 @@ Legend for shapes:
     D  dimensions of the latent space
     T  tokens of one text
     U  distinct tokens of one text
+    P  distinct tokens of each of N texts, end to end
 """
 
 import hashlib
@@ -17,6 +18,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tolman.errors import ModelError
+from tolman.inner_products import inner_products
 from tolman.models.encoder import Floats, Role, TokenStates, require_texts
 from tolman.models.portable import write_portable
 from tolman.storage import readable_like_its_folder, storing
@@ -59,6 +62,56 @@ class TermSaturation:
     def query(self, counts: Floats) -> Floats:
         """Weight of a token that stands `counts` times in a query: logarithmic, for queries are short."""
         return (1 + np.log(counts)).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWeights:
+    """N texts as sums of rows of the table, each a unit vector: what a text is before it is added up.
+
+    Attributes:
+        ids_P: the distinct tokens of each text, end to end.
+        weights_P: of each.
+        offsets: (N + 1,) text i is offsets[i]:offsets[i + 1].
+    """
+
+    ids_P: Ints
+    weights_P: Floats
+    offsets: Ints
+
+    @property
+    def bytes(self) -> int:
+        """Held in memory by the arrays."""
+        return self.ids_P.nbytes + self.weights_P.nbytes + self.offsets.nbytes
+
+    def only(self, texts: NDArray[np.int64]) -> "TokenWeights":
+        """Some of the texts, in that order."""
+        starts = self.offsets[texts]
+        lengths = self.offsets[texts + 1] - starts
+        offsets = _offsets(lengths)
+        places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return TokenWeights(self.ids_P[places], self.weights_P[places], offsets)
+
+    def split(self, counts: Sequence[int]) -> "list[TokenWeights]":
+        """One after the other of so many texts, each with memory of its own."""
+        edges = np.cumsum([0, *counts])
+        return [self.only(np.arange(first, last)) for first, last in pairwise(edges.tolist())]
+
+    @classmethod
+    def join(cls, parts: "Sequence[TokenWeights]") -> "TokenWeights":
+        """The texts of all parts; at least one part."""
+        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        return cls(
+            np.concatenate([part.ids_P for part in parts]),
+            np.concatenate([part.weights_P for part in parts]),
+            _offsets(lengths),
+        )
+
+
+def _offsets(lengths_N: Ints) -> Ints:
+    """(N + 1,) where each of N stretches begins, and where the last one ends."""
+    offsets = np.zeros(len(lengths_N) + 1, np.int32)
+    np.cumsum(lengths_N, out=offsets[1:])
+    return offsets
 
 
 class StaticEncoder:
@@ -115,6 +168,33 @@ class StaticEncoder:
                 if len(ids_T):
                     vectors_ND[row] = self._pool(ids_T, role, table_VD)
         return vectors_ND
+
+    def weigh(self, texts: Sequence[str]) -> TokenWeights:
+        """Documents as sums of rows, for who compares them with many queries: see `cosines`."""
+        ids = self._token_ids(require_texts(texts))
+        lengths_N = np.fromiter(map(len, ids), np.int64, len(ids))
+        keys = np.repeat(np.arange(len(ids)), lengths_N) * len(self.table_VD)
+        keys += np.concatenate([np.empty(0, np.int32), *ids])
+        keys_P, repeats_P = np.unique(keys, return_counts=True)
+        text_P, ids_P = np.divmod(keys_P, len(self.table_VD))
+        weights_P = self.saturation.document(repeats_P.astype(np.float32), lengths_N[text_P].astype(np.float32))
+        offsets = np.searchsorted(text_P, np.arange(len(ids) + 1))
+        table_VD = self.__dict__.get("_wide_table", self.table_VD)
+        for start, end in pairwise(offsets.tolist()):
+            vector_D = weights_P[start:end] @ table_VD[ids_P[start:end]].astype(np.float32, copy=False)
+            weights_P[start:end] /= max(float(np.linalg.norm(vector_D)), 1e-12)
+        return TokenWeights(ids_P.astype(np.int32), weights_P, offsets.astype(np.int32))
+
+    def cosines(self, query_D: Floats, texts: TokenWeights) -> Floats:
+        """Of a query's vector and each of the texts that were weighed (N,), without adding up a vector for any."""
+        wide = "_wide_table" in self.__dict__  # not widened for the sake of one query
+        near_P = inner_products(self._wide_table, query_D, texts.ids_P) if wide else self._rows(texts.ids_P) @ query_D
+        before = np.zeros(len(near_P) + 1)
+        np.cumsum(near_P * texts.weights_P, out=before[1:])
+        return (before[texts.offsets[1:]] - before[texts.offsets[:-1]]).astype(np.float32)
+
+    def _rows(self, ids_P: Ints) -> Floats:
+        return self.table_VD[ids_P].astype(np.float32)
 
     def tokens(self, text: str) -> TokenStates:
         """Unit vector of every token. A static token has the same state in every context."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+DERIVED = "derived"
 _DESCRIBED = b"tolman"
 _DIGITS = 16
 

@@ -38,6 +38,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from tolman.errors import QueryError
+from tolman.inner_products import inner_products
 from tolman.space.store import PASSAGES, VECTOR, DocumentStore
 
 Kind: TypeAlias = Literal["exact", "scan", "ivf"]
@@ -52,6 +53,9 @@ _ABANDONED_AFTER = 3_600  # seconds without a change to a file of work in progre
 _LAYOUT = 1  # of the files in derived/, part of their folder's name
 _TRAINING_ROWS, _TRAINING_ROUNDS = 16_384, 10  # sixteen centroids in four dimensions need no more
 _ADDED_ROWS = 8_192
+_FEW_OF_A_DOCUMENT = 2  # rows among the candidates, on average
+_OUTGROWN = 1.25  # times the rows that centroids were learned from: then they are learned anew
+_TRAINED = "trained.json"
 _FEWEST_TO_TRAIN = 1_024
 _QUERY_BLOCK = 256  # bounds the (Q, R) matrix of an exact scan
 _EXACT_CELLS = 64_000_000
@@ -77,11 +81,13 @@ class Rows:
         vectors_RD: unit vectors: the documents', in scan order, then the passages'.
         owner_R: position of each row's document; None if there are no passages.
         coarse: FAISS index over the rows that finds candidates; None: exact.
+        trained_on: how many rows there were when its centroids were learned.
     """
 
     vectors_RD: Floats
     owner_R: Ints | None
     coarse: Any
+    trained_on: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ class DenseIndex:
     def __init__(self, rows: Rows, documents: int) -> None:
         """`rows` of a space with N `documents`."""
         self._vectors_RD, self._owner_R, self._coarse = rows.vectors_RD, rows.owner_R, rows.coarse
-        self._documents = documents
+        self._documents, self._trained_on = documents, rows.trained_on
 
     @property
     def kind(self) -> Kind:
@@ -125,10 +131,17 @@ class DenseIndex:
         return self._vectors_RD[: self._documents]
 
     @classmethod
-    def open(cls, store: DocumentStore, derived: Path, kind: str = "auto") -> Self:
+    def open(cls, store: DocumentStore, derived: Path, kind: str = "auto", before: "DenseIndex | None" = None) -> Self:
         """The index of this version of `store`: from its files in `derived`, which are made if missing or damaged.
 
         Where they can't be written the index is made in memory, for this process alone.
+
+        Args:
+            store: the version.
+            derived: folder of the files.
+            kind: one of `Choice`.
+            before: of another version of the same documents. What it learned about them is used again, unless there
+                are many more now.
 
         Raises:
             QueryError: `kind` isn't one.
@@ -140,9 +153,22 @@ class DenseIndex:
         rows = _read(folder, len(store))
         if rows is None:
             with suppress(OSError, RuntimeError):  # FAISS raises RuntimeError where the disk is full
-                _write(folder, store, chosen)
+                _write(folder, store, chosen, before)
             rows = _read(folder, len(store))
-        return cls(rows or _assemble(store, chosen, None), len(store))
+        return cls(rows or _assemble(store, chosen, None, before), len(store))
+
+    def empty_coarse(self, rows: int, kind: Kind) -> Any:
+        """What finds candidates, without any row, but with what it learned; None where that doesn't do for `rows`."""
+        if self._coarse is None or self.kind != kind or rows > _OUTGROWN * self._trained_on:
+            return None
+        coarse = faiss.clone_index(self._coarse)
+        coarse.reset()
+        return coarse
+
+    @property
+    def trained_on(self) -> int:
+        """Rows there were when the centroids of the codes were learned."""
+        return self._trained_on
 
     def search(self, queries_QD: Floats, k: int, allowed: Ints | None = None) -> list[Nearest]:
         """The `k` nearest documents of each query; fewer if there are fewer.
@@ -165,10 +191,10 @@ class DenseIndex:
     def cosines(self, query_D: Floats, positions: Ints) -> Floats:
         """Exact cosine of a query with each of these documents (its nearest row)."""
         if self._owner_R is None:
-            return self._compare(query_D, positions)
+            return inner_products(self._vectors_RD, query_D, positions)
         rows = self._rows_of(positions)
         best_N = np.full(self._documents, -np.inf, np.float32)
-        np.maximum.at(best_N, self._owner_R[rows], self._compare(query_D, rows))
+        np.maximum.at(best_N, self._owner_R[rows], inner_products(self._vectors_RD, query_D, rows))
         return best_N[positions]
 
     # ---- inside
@@ -199,30 +225,24 @@ class DenseIndex:
         found = []
         for query_D, padded_C in zip(queries_QD, rows_QC, strict=True):
             rows_C = padded_C[padded_C >= 0]
-            nearest = self._best_of_candidates(self._compare(query_D, rows_C), rows_C, k)
+            nearest = self._best_of_candidates(inner_products(self._vectors_RD, query_D, rows_C), rows_C, k)
             if len(nearest.positions_K) < k:  # passages of few documents crowd the others out
                 nearest = self._search_exact(query_D[None], k, None)[0]
             found.append(nearest)
         return found
-
-    def _compare(self, query_D: Floats, rows_C: Ints) -> Floats:
-        """Exact cosines of some rows. FAISS reads them where they are mapped; numpy would copy them first."""
-        cosines_C = np.empty(len(rows_C), np.float32)
-        query_D, rows_C = np.ascontiguousarray(query_D, np.float32), np.ascontiguousarray(rows_C, np.int64)
-        pointers = [faiss.swig_ptr(array) for array in (cosines_C, query_D, self._vectors_RD, rows_C)]
-        # mypy: not in FAISS's own list of names
-        faiss.fvec_inner_products_by_idx(*pointers, len(query_D), 1, len(rows_C))  # type: ignore[attr-defined]
-        return cosines_C
 
     def _best_of_candidates(self, cosines_C: Floats, rows_C: Ints, k: int) -> Nearest:
         """The `k` best documents among some rows: each counts once, by its nearest row."""
         if self._owner_R is None:
             best = _top(cosines_C, k)
             return Nearest(rows_C[best], cosines_C[best])
-        order = np.argsort(-cosines_C, kind="stable")
-        owners = self._owner_R[rows_C[order]]
-        first = np.sort(np.unique(owners, return_index=True)[1])[:k]
-        return Nearest(owners[first], cosines_C[order[first]])
+        for considered in (_FEW_OF_A_DOCUMENT * k, len(rows_C)):  # nearly always the first of these is enough
+            best = _top(cosines_C, considered)
+            owners = self._owner_R[rows_C[best]]
+            first = np.sort(np.unique(owners, return_index=True)[1])[:k]
+            if len(first) == k:
+                break
+        return Nearest(owners[first], cosines_C[best[first]])
 
     def _rows_of(self, positions: Ints) -> Ints:
         """Own row and passage rows of some documents."""
@@ -244,7 +264,8 @@ def _top(scores: Floats, k: int) -> Ints:
     return chosen[np.lexsort((chosen, -scores[chosen]))]
 
 
-# ---- files: vectors.npy, owner.npy (with passages), coarse.faiss (unless exact), done.json written last
+# ---- files: vectors.npy, owner.npy (with passages), coarse.faiss (unless exact), trained.json (if its centroids were
+# learned from another number of rows), done.json written last
 
 
 def _read(folder: Path, documents: int) -> Rows | None:
@@ -256,23 +277,26 @@ def _read(folder: Path, documents: int) -> Rows | None:
         vectors_RD = np.load(folder / "vectors.npy", mmap_mode="r")
         owner_R = np.load(folder / "owner.npy") if "owner.npy" in sizes else None
         coarse = faiss.read_index(str(folder / "coarse.faiss")) if "coarse.faiss" in sizes else None
+        trained_on = json.loads((folder / _TRAINED).read_text()) if _TRAINED in sizes else len(vectors_RD)
     except (OSError, ValueError, RuntimeError, AttributeError):
         return None
     rows = len(vectors_RD)
     whole = rows >= documents and (owner_R is None or len(owner_R) == rows) and (not coarse or coarse.ntotal == rows)
-    return Rows(vectors_RD, owner_R, coarse) if whole else None
+    return Rows(vectors_RD, owner_R, coarse, trained_on) if whole else None
 
 
-def _write(folder: Path, store: DocumentStore, kind: Choice) -> None:
+def _write(folder: Path, store: DocumentStore, kind: Choice, before: DenseIndex | None) -> None:
     """Build beside, then rename: whoever reads sees all of it or nothing. Indexes of other versions go."""
     beside = folder.with_name(f"{folder.name}.{os.getpid()}{PARTIAL}")
     try:
         beside.mkdir(parents=True, exist_ok=True)
-        rows = _assemble(store, kind, beside / "vectors.npy")
+        rows = _assemble(store, kind, beside / "vectors.npy", before)
         if rows.owner_R is not None:
             np.save(beside / "owner.npy", rows.owner_R)
         if rows.coarse is not None:
             faiss.write_index(rows.coarse, str(beside / "coarse.faiss"))
+        if rows.trained_on != len(rows.vectors_RD):
+            (beside / _TRAINED).write_text(json.dumps(rows.trained_on))
         sizes = {file.name: file.stat().st_size for file in sorted(beside.iterdir())}
         (beside / "done.json").write_text(json.dumps(sizes))
         if _read(folder, len(store)) is None:
@@ -304,7 +328,7 @@ def _modified(path: Path) -> float:
     return max(times)
 
 
-def _assemble(store: DocumentStore, kind: Choice, file: Path | None) -> Rows:
+def _assemble(store: DocumentStore, kind: Choice, file: Path | None, before: DenseIndex | None = None) -> Rows:
     """Vectors out of the store, batch by batch, into a mapped `file` or memory, and codes over them."""
     dim = store.schema.field(VECTOR).type.list_size
     documents, passages_N = len(store), _passage_counts(store, dim)
@@ -319,7 +343,11 @@ def _assemble(store: DocumentStore, kind: Choice, file: Path | None) -> Rows:
     owner_R = None
     if len(vectors_RD) > documents:
         owner_R = np.concatenate([np.arange(documents), np.repeat(np.arange(documents), passages_N)])
-    return Rows(vectors_RD, owner_R, _build_coarse(vectors_RD, kind))
+    kind = choose_kind(*vectors_RD.shape) if kind == "auto" else kind
+    coarse = None if before is None else before.empty_coarse(len(vectors_RD), kind)
+    if before is None or coarse is None:
+        return Rows(vectors_RD, owner_R, _build_coarse(vectors_RD, kind), len(vectors_RD))
+    return Rows(vectors_RD, owner_R, _filled(coarse, vectors_RD), before.trained_on)
 
 
 def _passage_counts(store: DocumentStore, dim: int) -> Ints:
@@ -342,10 +370,9 @@ def _allocate(rows: int, dim: int, file: Path | None) -> Floats:
     return mapped
 
 
-def _build_coarse(vectors_RD: Floats, kind: Choice) -> Any:
+def _build_coarse(vectors_RD: Floats, kind: Kind) -> Any:
     """Codes for the first stage; None for an exact index."""
     rows, dim = vectors_RD.shape
-    kind = choose_kind(rows, dim) if kind == "auto" else kind
     if kind == "exact" or rows < _FEWEST_TO_TRAIN or dim % 8:
         return None
     codes = f"PQ{_pieces(dim)}x4fs" if kind == "scan" else f"IVF{_cells(rows)},RaBitQfs"
@@ -358,7 +385,12 @@ def _build_coarse(vectors_RD: Floats, kind: Choice) -> Any:
         sample = _TRAINING_ROWS
     chosen = np.random.default_rng(0).choice(rows, min(rows, sample), replace=False)
     coarse.train(vectors_RD[np.sort(chosen)])
-    for start in range(0, rows, _ADDED_ROWS):
+    return _filled(coarse, vectors_RD)
+
+
+def _filled(coarse: Any, vectors_RD: Floats) -> Any:
+    """`coarse`, which learned its centroids and holds no row, with these."""
+    for start in range(0, len(vectors_RD), _ADDED_ROWS):
         coarse.add(np.ascontiguousarray(vectors_RD[start : start + _ADDED_ROWS]))
     return coarse
 

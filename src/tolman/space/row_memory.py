@@ -2,60 +2,67 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from sys import getsizeof
 from threading import Lock
 from typing import Any, TypeAlias
 
 Row: TypeAlias = dict[str, Any]
-Key: TypeAlias = tuple[int, tuple[str, ...]]
+Name: TypeAlias = tuple[str, int]
+"""The file that holds a row and its place there: files are written once, under names that never come again."""
 
 MOST_BYTES = 128 * 2**20
-_OVERHEAD = 600  # bytes of a row beside its texts, roughly
+_OVERHEAD = 700  # bytes of a row beside its texts, roughly
 _NUMBER = 32  # bytes of a number in a list
 
 
 class RowMemory:
-    """Rows of one version of the documents; those that were asked for longest ago go first.
+    """Rows by their names; those that were asked for longest ago go first. All versions of a space may share one.
 
     Attributes:
         bytes: held, roughly.
+        is_full: something had to go for something else.
     """
 
-    def __init__(self, read: Callable[[Sequence[int], Sequence[str]], list[Row]]) -> None:
-        self._read = read
-        self._known: OrderedDict[Key, tuple[Row, int]] = OrderedDict()
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[Name, tuple[str, ...]], tuple[Row, int]] = OrderedDict()
         self._lock = Lock()
-        self.bytes = 0
+        self.bytes, self.is_full = 0, False
 
-    def get(self, positions: Sequence[int], columns: tuple[str, ...]) -> list[Row]:
-        """Rows by position, in the order asked for. They are shared: who gets them doesn't change them."""
-        found: dict[int, Row] = {}
+    def get(
+        self, names: Sequence[Name], columns: tuple[str, ...], read: Callable[[list[int]], Sequence[Row]]
+    ) -> list[Row]:
+        """Rows in the order of `names`. They are shared: who gets them doesn't change them.
+
+        `read` gives those that aren't known, by their places in `names`.
+        """
+        rows: list[Row | None] = [None] * len(names)
         with self._lock:
-            for position in positions:
-                known = self._known.get((position, columns))
+            for place, name in enumerate(names):
+                known = self._known.get((name, columns))
                 if known is not None:
-                    self._known.move_to_end((position, columns))
-                    found[position] = known[0]
-        missing = [position for position in dict.fromkeys(positions) if position not in found]
+                    self._known.move_to_end((name, columns))
+                    rows[place] = known[0]
+        missing = [place for place, row in enumerate(rows) if row is None]
         if missing:
-            fresh = self._read(missing, columns)
-            found.update(zip(missing, fresh, strict=True))
-            self._keep(missing, fresh, columns)
-        return [found[position] for position in positions]
+            for place, row in zip(missing, read(missing), strict=True):
+                rows[place] = row
+                self._keep((names[place], columns), row)
+        return [row for row in rows if row is not None]
 
-    def _keep(self, positions: Sequence[int], rows: Sequence[Row], columns: tuple[str, ...]) -> None:
+    def _keep(self, key: tuple[Name, tuple[str, ...]], row: Row) -> None:
+        size = _OVERHEAD + sum(_size(value) for value in row.values())
         with self._lock:
-            for position, row in zip(positions, rows, strict=True):
-                if (position, columns) in self._known:
-                    continue
-                size = _OVERHEAD + sum(_size(value) for value in row.values())
-                self._known[position, columns] = row, size
-                self.bytes += size
+            if key in self._known:
+                return
+            self._known[key] = row, size
+            self.bytes += size
             while self.bytes > MOST_BYTES and self._known:
-                _, (_, size) = self._known.popitem(last=False)
-                self.bytes -= size
+                _, (_, dropped) = self._known.popitem(last=False)
+                self.is_full = True
+                self.bytes -= dropped
 
 
 def _size(value: Any) -> int:
     if isinstance(value, str):
-        return 2 * len(value)
+        return getsizeof(value)
     return _NUMBER * len(value) if isinstance(value, list) else _NUMBER

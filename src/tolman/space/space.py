@@ -25,13 +25,16 @@ from tolman.errors import QueryError, SourceError, SpaceError, SpaceMismatch, St
 from tolman.models import load_encoder
 from tolman.models.encoder import Encoder, Floats
 from tolman.progress import Progress, Silent
+from tolman.space.derived import DERIVED
 from tolman.space.description import CorpusRecord, EncoderRecord, SpaceDescription, is_space, now, space_path
+from tolman.space.filling import column_schema, fill
 from tolman.space.index import ADDING, DenseIndex
 from tolman.space.language import guess_language
 from tolman.space.rows import NAMES, Holdings, as_rows, conform
 from tolman.space.seal import digests, verify
 from tolman.space.staging import Staging
-from tolman.space.store import VECTOR, DocumentStore, SpaceVersion, document_schema
+from tolman.space.store import VECTOR, DocumentStore, SpaceVersion
+from tolman.windows import WindowMemory
 
 if TYPE_CHECKING:
     from tolman.corpus.corpus import Corpus
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from tolman.topics.topics import Topics
     from tolman.words import Words
 
-DOCUMENTS, ENCODER, DERIVED = "documents.lance", "encoder", "derived"
+DOCUMENTS, ENCODER = "documents.lance", "encoder"
 BATCH = 4_096
 KEPT_VERSIONS = timedelta(days=14)
 _LANGUAGE_SAMPLE = 500
@@ -130,7 +133,7 @@ class LatentSpace:
         path, progress = space_path(path), progress or Silent()
         if not len(corpus):
             raise SourceError("a space needs at least one document: the corpus is empty")
-        _column_schema(corpus, encoder)  # refuse before anything is written
+        column_schema(corpus, encoder)  # refuse before anything is written
         identity = {"encoder": encoder.fingerprint, "corpus": corpus.fingerprint}
         with Staging(path, identity) as staging:
             space = cls._stage(staging, corpus, encoder, description or SpaceDescription(), progress)
@@ -147,7 +150,7 @@ class LatentSpace:
         """Everything a space has, in the staging folder."""
         folder = staging.folder
         language = guess_language(corpus.contents(range(min(len(corpus), _LANGUAGE_SAMPLE))))
-        _fill(folder / DOCUMENTS, corpus, encoder, progress)
+        fill(folder / DOCUMENTS, corpus, encoder, progress, together=BATCH)
         progress.start("full-text index")
         store = DocumentStore(folder / DOCUMENTS)
         store.index_fulltext(language)
@@ -213,6 +216,11 @@ class LatentSpace:
     def index(self) -> DenseIndex:
         """Over the open version; kept in `derived/`."""
         return DenseIndex.open(self.store, self.path / DERIVED, self.description.search.index)
+
+    @cached_property
+    def windows(self) -> WindowMemory:
+        """Windows of texts that searches found lately, from which snippets are chosen."""
+        return WindowMemory(self.encoder)
 
     # ---- reading
 
@@ -479,36 +487,3 @@ def given_texts(what: str, given: Any) -> list[str]:
 def _require_same(what: str, description: SpaceDescription, fingerprint: str) -> None:
     if fingerprint != description.encoder.fingerprint:
         raise SpaceMismatch(what, expected=description.encoder.fingerprint, got=fingerprint)
-
-
-# ---- making
-
-
-def _column_schema(corpus: "Corpus", encoder: Encoder) -> pa.Schema:
-    return document_schema(
-        encoder.dim, pa.schema([corpus.table.schema.field(name) for name in corpus.metadata_columns])
-    )
-
-
-def _fill(path: Path, corpus: "Corpus", encoder: Encoder, progress: Progress) -> None:
-    """Encode and store, batch by batch, from where an earlier attempt stopped."""
-    try:
-        store = DocumentStore(path)
-    except SpaceError:
-        store = DocumentStore.create(path, _column_schema(corpus, encoder))
-    done = len(store)
-    progress.start("encoding", len(corpus))
-    progress.advance(done)
-    for start, batch in _numbered(corpus.batches(BATCH)):
-        fresh = pa.Table.from_batches([batch]).slice(max(0, done - start))
-        if len(fresh):
-            store.append(as_rows(encoder, fresh, store.schema))
-            progress.advance(len(fresh))
-
-
-def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Each batch with the place of its first row."""
-    start = 0
-    for batch in batches:
-        yield start, batch
-        start += len(batch)

@@ -12,7 +12,6 @@ Legend for shapes:
 import hashlib
 import json
 import operator
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,12 +27,13 @@ import pyarrow.compute as pc
 from lance.query import MatchQuery
 from numpy.typing import NDArray
 
-from tolman.errors import QueryError, SourceError, SpaceError, StorageError
+from tolman.errors import QueryError, SourceError, SpaceError
 from tolman.space.filters import check_filter, explain_refusal
-from tolman.space.fulltext import searchable
+from tolman.space.fulltext import Terms, searchable
+from tolman.space.inverted import InvertedIndex
+from tolman.space.lance_errors import is_about_the_filter, lance_errors, without_source
 from tolman.space.postings import Postings
-from tolman.space.row_memory import RowMemory
-from tolman.storage import disk_refusal
+from tolman.space.row_memory import Name, RowMemory
 
 TEXT_FIELDS = (
     pa.field("id", pa.string(), nullable=False, metadata={"lance-schema:unenforced-primary-key": "true"}),
@@ -47,13 +47,11 @@ TEXT_FIELDS = (
 FULLTEXT, VECTOR, SPANS, PASSAGES = "fulltext", "vector", "passage_spans", "passage_vectors"
 OWN_COLUMNS = (*(field.name for field in TEXT_FIELDS), FULLTEXT, VECTOR, SPANS, PASSAGES)
 
-_RUST_SOURCE = re.compile(r",? ?\S*/\S+\.rs:\d+:\d+.*", re.DOTALL)
-
 _INDEXES = "/_indices/"  # in the path of every file of an index
-_LOST_FILE = re.compile(r"Not found: .*/([^/\s]+/[^/\s]+\.lance)\b")
 
 _MOST_LISTED = 12  # versions in a message
 _READ_ROWS = 2_048  # at a time: what is read ahead counts against memory
+_FRAGMENT_BITS, _OFFSET_MASK = 32, 2**32 - 1  # a row id is the fragment's, and the row's place in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +108,14 @@ class DocumentStore:
             SpaceError: no dataset there, a damaged one, or no such version.
         """
         self._path, self._called = path, called or {}
-        self._remembering = False
+        self._remembering, self._rows = False, RowMemory()
+        self._inverted: InvertedIndex | None = None
         self._pinned = version is not None
         number = None if version is None else _whole(version)
         if not (path / "_versions").is_dir():
             raise SpaceError(f"{path.parent} has no readable {path.name}: restore it from a backup, or learn it again")
         try:
-            with _lance_errors(f"can't open {path}" + (f" at version {number}" if number is not None else "")):
+            with lance_errors(f"can't open {path}" + (f" at version {number}" if number is not None else "")):
                 self._dataset = lance.dataset(str(path), version=number)
         except (SpaceError, OverflowError):
             if number is None or self._has_version(number):
@@ -124,13 +123,13 @@ class DocumentStore:
             raise SpaceError(f"{path.parent} has no version {number}: there {_listed(self.versions())}") from None
 
     def _has_version(self, number: int) -> bool:
-        with _lance_errors(f"can't open {self._path}"):
+        with lance_errors(f"can't open {self._path}"):
             return any(version["version"] == number for version in lance.dataset(str(self._path)).versions())
 
     @classmethod
     def create(cls, path: Path, schema: pa.Schema) -> Self:
         """An empty dataset. Fails if one is there already."""
-        with _lance_errors(f"can't write {path}"):
+        with lance_errors(f"can't write {path}"):
             lance.write_dataset(pa.table({f.name: pa.array([], f.type) for f in schema}, schema=schema), str(path))
         return cls(path)
 
@@ -175,12 +174,12 @@ class DocumentStore:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The same, a few thousand rows at a time."""
-        with _lance_errors(f"can't read {self._path}"):
+        with lance_errors(f"can't read {self._path}"):
             yield from self._dataset.to_batches(columns=list(columns), batch_size=_READ_ROWS, batch_readahead=2)
 
     def take(self, positions: Sequence[int] | NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
         """Rows by their place in the scan, in the order asked for."""
-        with _lance_errors(f"can't read {self._path}"):
+        with lance_errors(f"can't read {self._path}"):
             return self._dataset.take([int(position) for position in positions], columns=list(columns))
 
     def positions(self, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -203,9 +202,21 @@ class DocumentStore:
             QueryError: `where` is not a condition, or it names no column of this space.
             SpaceError: damaged; if it is only the full-text index, says so.
         """
-        if self._remembering and where is None:
+        if where is None and self._inverted is not None:
+            return self._inverted.best(searchable(query), k)
+        if where is None and self._remembering:
             return self._postings.best(searchable(query), k)
         return self._lexical(searchable(query), k, where)
+
+    def best_lexical(self, query: str) -> float:
+        """BM25 of the best document; 0 where none shares a word.
+
+        Raises:
+            SpaceError: see `lexical`.
+        """
+        if self._inverted is not None:
+            return self._inverted.best_score(searchable(query))
+        return float(self.lexical(query, 1)[1].max(initial=0.0))
 
     def _lexical(self, query: str, k: int, where: str | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         asked = MatchQuery(query, FULLTEXT)
@@ -226,17 +237,77 @@ class DocumentStore:
 
     def rows(self, positions: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Rows as plain values, by their place in the scan; from memory where words are remembered."""
+
+        def read(places: Sequence[int]) -> list[dict[str, Any]]:
+            return list(self.take([positions[place] for place in places], columns).to_pylist())
+
         if not self._remembering:
-            return list(self.take(positions, columns).to_pylist())
-        return self._rows.get(positions, tuple(columns))
+            return read(range(len(positions)))
+        return self._rows.get(self._names(positions), tuple(columns), read)
+
+    def _names(self, positions: Sequence[int]) -> list[Name]:
+        """Of rows, the same in all versions that have them."""
+        row_ids = self.row_ids[np.asarray(positions, np.int64)].tolist()
+        return [(self._files[row_id >> _FRAGMENT_BITS], row_id & _OFFSET_MASK) for row_id in row_ids]
 
     @cached_property
-    def _rows(self) -> RowMemory:
-        return RowMemory(lambda positions, columns: list(self.take(positions, columns).to_pylist()))
+    def _files(self) -> dict[int, str]:
+        """The files of each fragment, as one text: Lance names files at random, and never changes one."""
+        fragments = self._dataset.get_fragments()
+        return {each.fragment_id: " ".join(file.path for file in each.data_files()) for each in fragments}
 
     def remember_words(self) -> None:
         """Answer full text and read rows from memory where they were asked for before: for who asks many queries."""
         self._remembering = True
+
+    def load_fulltext(self) -> None:
+        """Answer full text from memory altogether, from then on, if it isn't too large for that.
+
+        Raises:
+            SpaceError: damaged.
+        """
+        index = self._fulltext_index()
+        if index is not None:
+            parts = (batch[FULLTEXT].to_pylist() for batch in self.batches([FULLTEXT]))
+            self._inverted = _prepared(InvertedIndex.empty(Terms(index)).successor(np.full(len(self), -1), parts))
+
+    def _fulltext_index(self) -> dict[str, Any] | None:
+        """How the full-text index was made; None where there is none."""
+        with lance_errors(f"can't read {self._path}"):
+            names = [index.name for index in self._dataset.describe_indices() if FULLTEXT in index.field_names]
+            return dict(self._dataset.stats.index_stats(names[0])["indices"][0]["params"]) if names else None
+
+    def take_over(self, before: "DocumentStore") -> None:
+        """Go on with what `before`, another version, holds in memory, as far as it is still right.
+
+        Raises:
+            SpaceError: damaged.
+        """
+        self._remembering, self._rows = before._remembering, before._rows
+        if before._inverted is None:
+            return
+        origin_N, index = self.origin(before), self._fulltext_index()
+        if index is None or not before._inverted.terms.are_those_of(index) or (origin_N < 0).all():
+            self.load_fulltext()
+            return
+        fresh = np.flatnonzero(origin_N < 0)
+        parts = (self.take(part, [FULLTEXT])[FULLTEXT].to_pylist() for part in _runs(fresh, _READ_ROWS))
+        self._inverted = _prepared(before._inverted.successor(origin_N, parts))
+
+    def origin(self, before: "DocumentStore") -> NDArray[np.int64]:
+        """(N,) where each row was in `before`, another version; -1 if it wasn't there."""
+        same = [fragment for fragment, files in self._files.items() if before._files.get(fragment) == files]
+        shared_N = np.isin(self.row_ids >> _FRAGMENT_BITS, np.array(same, np.uint64))
+        ascending, position = before._by_row_id
+        if not len(ascending):
+            return np.full(len(self), -1, np.int64)
+        place_N = np.minimum(np.searchsorted(ascending, self.row_ids), len(ascending) - 1)
+        return np.where(shared_N & (ascending[place_N] == self.row_ids), position[place_N], -1)
+
+    @property
+    def memory_is_full(self) -> bool:
+        """Whether rows were forgotten for others."""
+        return self._rows.is_full
 
     @property
     def remembers_words(self) -> bool:
@@ -249,7 +320,7 @@ class DocumentStore:
 
     def versions(self) -> list[SpaceVersion]:
         """Committed states, oldest first. Commits that only brought an index up to date are left out."""
-        with _lance_errors(f"can't read {self._path}"):
+        with lance_errors(f"can't read {self._path}"):
             known = lance.dataset(str(self._path)).versions()
         # Of several commits with the same rows the last one has the fullest index.
         states = {json.dumps(version["metadata"], sort_keys=True): version for version in known}
@@ -334,14 +405,15 @@ class DocumentStore:
         """The newest version to write on; afterwards this store shows what became of it."""
         if self._pinned:
             raise SpaceError(f"can't {doing} {self._path.parent}: it was opened at version {self.version}, to be read")
-        with _lance_errors(f"can't {doing} {self._path.parent}"):
+        with lance_errors(f"can't {doing} {self._path.parent}"):
             yield lance.dataset(str(self._path))
         self._refresh()
 
     def _refresh(self) -> None:
         self._dataset = lance.dataset(str(self._path))
-        for cached in ("content_key", "row_ids", "_ids", "_by_row_id", "_postings", "_rows", "_count"):
+        for cached in ("content_key", "row_ids", "_ids", "_by_row_id", "_postings", "_files", "_count"):
             self.__dict__.pop(cached, None)
+        self._inverted = None
 
     @cached_property
     def _ids(self) -> pa.ChunkedArray:
@@ -359,15 +431,15 @@ class DocumentStore:
 
     def _scan(self, where: str | None = None, **options: Any) -> pa.Table:
         """One query of the dataset. What the filter's author got wrong is a QueryError; all else is damage."""
-        with _lance_errors(f"can't read {self._path}"):
+        with lance_errors(f"can't read {self._path}"):
             try:
                 checked = None if where is None else check_filter(where)
                 return self._dataset.scanner(**options, filter=checked).to_table()
             except ValueError as error:
-                if where is None or not _is_about_the_filter(error):
+                if where is None or not is_about_the_filter(error):
                     raise
                 columns = ("id", "title", "text", "label", *self.metadata_columns)
-                raise QueryError(explain_refusal(where, _without_source(error), columns, self._called)) from None
+                raise QueryError(explain_refusal(where, without_source(error), columns, self._called)) from None
 
 
 def _whole(version: object) -> int:
@@ -388,38 +460,12 @@ def _listed(versions: Sequence[SpaceVersion]) -> str:
     return f"is {numbers[0]}" if len(numbers) == 1 else f"are {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
-@contextmanager
-def _lance_errors(doing: str) -> Iterator[None]:
-    """Lance's errors as ours: the disk's as StorageError, damage and lost races as SpaceError."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        refusal, lost = disk_refusal(error), _LOST_FILE.search(str(error))
-        if refusal:
-            raise StorageError(f"{doing}: {refusal}") from error
-        if lost:
-            raise SpaceError(
-                f"{doing}: {lost[1]} is gone; if the space was learned again or compacted since it was opened, open it "
-                "again, else restore it from a backup"
-            ) from error
-        raise SpaceError(f"{doing}: {_first_line(error)}") from error
+def _prepared(index: InvertedIndex | None) -> InvertedIndex | None:
+    return None if index is None else index.prepare()
 
 
-def _is_about_the_filter(error: ValueError) -> bool:
-    """Rather than about what was read, which Lance reports as a ValueError, too."""
-    said = str(error)
-    asked = ("applying filter expression", "Cannot access field")
-    return said.startswith(("Invalid user input", "Not supported")) or any(part in said for part in asked)
-
-
-def _first_line(error: Exception) -> str:
-    """The gist of a message of Lance, without where in its own source it arose."""
-    text = _without_source(error)
-    return text.splitlines()[0] if text else type(error).__name__
-
-
-def _without_source(error: Exception) -> str:
-    return _RUST_SOURCE.sub("", str(error)).replace("Invalid user input: ", "").strip()
+def _runs(places: NDArray[np.int64], longest: int) -> Iterator[NDArray[np.int64]]:
+    return (places[start : start + longest] for start in range(0, len(places), longest))
 
 
 def _numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
