@@ -7,6 +7,7 @@ export interface Placed { topic: Topic; left: number; top: number }
 export interface Box { left: number; top: number; right: number; bottom: number }
 
 const SAMPLE = 20_000;  // documents in view that are enough to tell where a topic's middle is
+const EDGE = 4;  // pixels between a name and the edge
 const SEEN = 0.01;  // share of what is in view, from which on a topic is named that lies elsewhere for the most part
 
 /**
@@ -54,14 +55,16 @@ export function depthsAt(zoom: number, topics: Topic[]): Depth[] {
   return ["fine", "shown"];
 }
 
-/** The first ones first; none over another, over the edge, or under what lies over the map. */
+/** The first ones first; none over another, or under what lies over the map; from over the edge they are moved in. */
 export function layOut(labels: Label[], camera: Camera, most: number, covered: Box[]): Placed[] {
   const taken = [...covered], placed: Placed[] = [];
   for (const { topic, x, y, size } of labels) {
     if (placed.length >= most) break;
-    const [middle, height] = camera.toScreen(x, y), left = middle - size.width / 2, top = height - size.height / 2;
+    const [across, down] = camera.toScreen(x, y);
+    if (across < 0 || down < 0 || across > camera.width || down > camera.height) continue;
+    const left = within(across - size.width / 2, camera.width - size.width);
+    const top = within(down - size.height / 2, camera.height - size.height);
     const right = left + size.width, bottom = top + size.height;
-    if (left < 4 || top < 4 || right > camera.width - 4 || bottom > camera.height - 4) continue;
     const box = { left: left - 6, top: top - 3, right: right + 6, bottom: bottom + 3 };
     if (taken.some((t) => box.left < t.right && box.right > t.left && box.top < t.bottom && box.bottom > t.top)) continue;
     taken.push(box);
@@ -69,3 +72,5 @@ export function layOut(labels: Label[], camera: Camera, most: number, covered: B
   }
   return placed;
 }
+
+const within = (place: number, most: number) => Math.max(EDGE, Math.min(most - EDGE, place));
