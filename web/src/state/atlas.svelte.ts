@@ -1,8 +1,9 @@
 import { api } from "../api/client";
-import type { Coloring, MapData, SearchAnswer, SelectionAnswer, SpaceAnswer, Topic, TopicsAnswer } from "../api/types";
+import type { Coloring, MapData, SelectionAnswer, SpaceAnswer, Topic, TopicsAnswer } from "../api/types";
 import { inside } from "../map/nearest";
 import { Asked, told } from "./asked.svelte";
 import { polygonOf, route } from "./route.svelte";
+import { search } from "./search.svelte";
 
 /** What the page knows. Arrays over all documents are never proxied: they are replaced as a whole. */
 class Atlas {
@@ -11,7 +12,6 @@ class Atlas {
   topics = $state.raw<Topic[]>([]);
   topicsLine = $state.raw("");
   nowhere = $state(0);
-  result = $state.raw<SearchAnswer | null>(null);
   coloring = $state.raw<Coloring | null>(null);
   scores = $state.raw<Float32Array | null>(null);
   rows = $state.raw<number[] | null>(null);
@@ -66,6 +66,7 @@ class Atlas {
   /** After documents came. */
   async grown(said: string) {
     this.said = said;
+    search.forget();
     this.space = await api.space();
     await this.readMap();
   }
