@@ -1,5 +1,7 @@
 """What several test files share: a space learned from the example tickets, and the command line in this process."""
 
+import csv
+import json
 import os
 import shutil
 import signal
@@ -68,3 +70,17 @@ def own_space(tickets_space: Path, tmp_path: Path) -> Path:
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file under `folder` with its content: what "nothing changed on disk" means."""
     return {os.fspath(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.fixture(scope="session")
+def dated_space(tmp_path_factory: pytest.TempPathFactory, cli: Cli) -> Path:
+    """The tickets, with the day on which each was opened as text; for reading only."""
+    folder = tmp_path_factory.mktemp("dated")
+    with TICKETS.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    lines = [json.dumps(row | {"opened": f"{row['year']}-{n % 12 + 1:02d}-15"}) for n, row in enumerate(rows)]
+    (folder / "dated.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    options = ("--text", "body", "--title", "subject", "--label", "topic", "--budget", "5s")
+    outcome = cli("learn", folder / "dated.jsonl", "-o", folder / "dated.space", *options)
+    assert outcome.code == 0, outcome.stderr
+    return folder / "dated.space"

@@ -15,6 +15,7 @@ import pytest
 from atlas_client import serving
 from fastapi.testclient import TestClient
 
+import tolman
 from tolman import LatentSpace, open_space
 from tolman.atlas.binary import unpack
 from tolman.atlas.live import LiveSpace
@@ -39,6 +40,7 @@ def test_the_space_tells_what_it_is(reading: TestClient, tickets_space: Path) ->
     assert (told["name"], told["documents"], told["dim"]) == ("tickets", len(space), space.dim)
     assert (told["writable"], told["labelled"], told["calibrated"]) == (False, True, True)
     assert "year" in told["metadata"]
+    assert (told["card"], told["curves"], told["dates"]) == (True, True, ["year"])
     assert reading.get("/api/space/card").json()["markdown"].startswith("# tickets")
     assert reading.get("/api/space/versions").json()[-1]["documents"] == len(space)
 
@@ -75,6 +77,38 @@ def test_a_search_can_be_bounded(reading: TestClient) -> None:
     hits = reading.get("/api/search", params={"q": "refund", "topic": topic["id"], "k": 5}).json()["hits"]
     assert hits
     assert {hit["id"] for hit in hits} <= inside
+
+
+def test_a_search_in_a_topic_shows_what_a_search_shows(reading: TestClient, tickets_space: Path) -> None:
+    topic = reading.get("/api/topics").json()["topics"][0]["id"]
+    told = reading.get("/api/search", params={"q": "card refund", "topic": topic, "k": 5}).json()
+    everywhere = {hit.id: hit for hit in open_space(tickets_space).search("card refund", k=298)}
+    for hit in told["hits"]:
+        same = everywhere[hit["id"]]
+        assert (hit["title"], hit["snippet"], hit["score"]) == (same.title, same.snippet, round(same.score, 6))
+    exported = reading.get("/api/export/search", params={"q": "card refund", "topic": topic, "k": 5, "format": "json"})
+    assert [json.loads(line)["id"] for line in exported.text.splitlines()] == [hit["id"] for hit in told["hits"]]
+
+
+def test_the_lines_of_python_of_a_search_in_a_topic_give_the_same(
+    reading: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = reading.get("/api/topics").json()["topics"][0]["id"]
+    told = reading.get("/api/search", params={"q": "card refund", "topic": topic, "k": 5}).json()
+    monkeypatch.chdir(reading.app.state.live.path.parent)  # type: ignore[attr-defined]
+    *before, last = told["python"].splitlines()
+    names: dict[str, object] = {"tolman": tolman}
+    exec("\n".join(before), names)
+    assert [hit.id for hit in eval(last, names)] == [hit["id"] for hit in told["hits"]]
+
+
+def test_what_became_of_a_sense_is_told(reading: TestClient) -> None:
+    chosen, not_chosen = reading.get("/api/search", params={"q": "refund~1 parcel~river"}).json()["senses"]
+    assert (chosen["word"], chosen["number"], chosen["note"]) == ("refund", 1, "")
+    assert chosen["words"]
+    assert not_chosen["number"] is None
+    assert "parcel" in not_chosen["note"]
+    assert reading.get("/api/search", params={"q": "refund"}).json()["senses"] == []
 
 
 def test_nothing_relevant_is_said(reading: TestClient) -> None:
@@ -131,6 +165,18 @@ def test_a_text_lands_somewhere_and_changes_nothing(reading: TestClient) -> None
     assert reading.get("/api/health").json()["documents"] == 298
 
 
+def test_the_documents_of_a_file_land_and_change_nothing(reading: TestClient) -> None:
+    content = "id,subject,body\na,Refund,My refund never arrived\nb,Size,The jacket does not fit\n"
+    told = reading.post("/api/project/file", params={"name": "new.csv"}, content=content).json()
+    assert (told["documents"], [landing["title"] for landing in told["landings"]]) == (2, ["Refund", "Size"])
+    alone = reading.post("/api/project", json={"text": "Refund\nMy refund never arrived"}).json()
+    first = told["landings"][0]
+    assert first["topic"] == alone["topic"]
+    assert (first["x"], first["y"]) == pytest.approx((alone["x"], alone["y"]))
+    assert reading.get("/api/health").json()["documents"] == 298
+    assert reading.post("/api/project/file", params={"name": "new.csv"}, content=b"\xff").status_code == 400
+
+
 def test_a_selection_tells_what_sets_it_apart(reading: TestClient) -> None:
     hits = reading.get("/api/search", params={"q": "refund", "k": 15}).json()["hits"]
     told = reading.post("/api/selection", json={"ids": [hit["id"] for hit in hits]}).json()
@@ -146,7 +192,10 @@ def test_words_have_senses_and_neighbours(reading: TestClient) -> None:
     assert reading.get("/api/words/refund", params={"k": 3}).json()
 
 
-@pytest.mark.parametrize("what", ["search?q=refund", "documents", "topics", "map"])
+EXPORTS = ("search?q=refund", "documents", "topics", "map", "senses?word=refund", "neighbours?id=tk-1")
+
+
+@pytest.mark.parametrize("what", EXPORTS)
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
 def test_everything_is_a_file_too(reading: TestClient, what: str, kind: str) -> None:
     answer = reading.get(f"/api/export/{what}{'&' if '?' in what else '?'}format={kind}")

@@ -58,6 +58,14 @@ def address(own_space: Path) -> Iterator[str]:
     stop(server)
 
 
+@pytest.fixture
+def reading(tickets_space: Path) -> Iterator[str]:
+    """The address of a server that only reads."""
+    server, address = serve(tickets_space)
+    yield address
+    stop(server)
+
+
 class Page:
     """A page that remembers what went wrong in it."""
 
@@ -73,6 +81,18 @@ class Page:
         self.page.wait_for_selector(".map canvas")
         self.page.wait_for_selector(".labels button", state="attached", timeout=20_000)
         return self.page
+
+
+def drop_files(page: Any, files: dict[str, str]) -> None:
+    """Drop files on the page, by name and content."""
+    page.evaluate(
+        """(files) => {
+            const dataTransfer = new DataTransfer();
+            for (const [name, text] of Object.entries(files)) dataTransfer.items.add(new File([text], name));
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+        }""",
+        files,
+    )
 
 
 @pytest.fixture

@@ -8,9 +8,11 @@ from pydantic import BaseModel
 
 from tolman.atlas.answers import HealthAnswer, SpaceAnswer
 from tolman.atlas.course import CourseAnswer, read_course
+from tolman.atlas.dates import date_columns
 from tolman.atlas.live import LiveSpace, Snapshot
 from tolman.atlas.metrics import Metrics
 from tolman.atlas.refusals import NotThere
+from tolman.curves.files import PAGE
 
 CARD = "card.md"
 _LONGEST_CARD = 2**20
@@ -38,7 +40,8 @@ def about_routes(live: LiveSpace, metrics: Metrics, *, write: bool) -> APIRouter
     async def space() -> SpaceAnswer:
         """What is served: its documents, encoder, quality, cost and how it was learned."""
         snapshot = await live.now()
-        return await live.in_quick(lambda: _space(snapshot, live.name, write))
+        dates = await snapshot.once("dates", lambda: date_columns(snapshot.space))
+        return await live.in_quick(lambda: _space(snapshot, live.name, dates, write=write))
 
     @routes.get("/api/space/card")
     async def card() -> CardAnswer:
@@ -82,7 +85,7 @@ def about_routes(live: LiveSpace, metrics: Metrics, *, write: bool) -> APIRouter
     return routes
 
 
-def _space(snapshot: Snapshot, name: str, write: bool) -> SpaceAnswer:
+def _space(snapshot: Snapshot, name: str, dates: list[str], *, write: bool) -> SpaceAnswer:
     space = snapshot.space
     described: dict[str, Any] = space.description.to_json()
     return SpaceAnswer(
@@ -95,6 +98,9 @@ def _space(snapshot: Snapshot, name: str, write: bool) -> SpaceAnswer:
         metadata=list(space.store.metadata_columns),
         labelled=space.table(["label"])["label"].null_count < len(space),
         calibrated=space.description.search.confidence is not None,
+        card=(space.path / CARD).is_file(),
+        curves=(space.path / PAGE).is_file(),
+        dates=dates,
         tolman=version("tolman"),
         description={key: described[key] for key in described if key not in ("search", "encoder")},
     )

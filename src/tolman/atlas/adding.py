@@ -15,6 +15,7 @@ from tolman.errors import SourceError
 from tolman.space.space import LatentSpace
 
 MOST_DOCUMENTS = 100_000
+FILE_BODY = {"requestBody": {"content": {"text/plain": {"schema": {"type": "string"}}}, "required": True}}
 
 
 class Documents(BaseModel):
@@ -43,10 +44,7 @@ def adding_routes(live: LiveSpace, *, write: bool) -> APIRouter:
         require_writable(write)
         return await _added(asked.documents)
 
-    @routes.post(
-        "/api/add/file",
-        openapi_extra={"requestBody": {"content": {"text/plain": {"schema": {"type": "string"}}}, "required": True}},
-    )
+    @routes.post("/api/add/file", openapi_extra=FILE_BODY)
     async def add_file(request: Request, name: str = "documents.txt") -> AddedAnswer:
         """Add the documents of a file: .jsonl, .csv or .tsv with columns, else a text a file."""
         require_writable(write)

@@ -23,6 +23,16 @@ class HitAnswer(BaseModel):
     snippet: str
 
 
+class AskedSense(BaseModel):
+    """What became of a `word~hint` of a query."""
+
+    word: str
+    hint: str
+    number: int | None = Field(description="Of the sense that was chosen; null: none was.")
+    words: list[str] = Field(description="What stands near the word in that sense.")
+    note: str = Field(description="Why none was chosen.")
+
+
 class SearchAnswer(BaseModel):
     """Hits, the best first."""
 
@@ -30,6 +40,7 @@ class SearchAnswer(BaseModel):
     mode: str
     relevant: bool = Field(description="False: nothing relevant was found, the hits are only the nearest.")
     hits: list[HitAnswer]
+    senses: list[AskedSense]
     took_ms: float
     python: str = Field(description="The line of Python that gives the same.")
 
@@ -136,6 +147,25 @@ class PlaceAnswer(BaseModel):
     python: str
 
 
+class Landing(BaseModel):
+    """Where one document of a file lands."""
+
+    title: str = Field(description="Its title, or how its text begins.")
+    topic: int | None
+    topic_name: str | None
+    probability: float | None
+    x: float | None
+    y: float | None
+
+
+class LandingsAnswer(BaseModel):
+    """Where the documents of a file land."""
+
+    documents: int = Field(description="In the file.")
+    landings: list[Landing] = Field(description="Of the first of them.")
+    python: str
+
+
 class Share(BaseModel):
     """Something that is commoner in a selection than elsewhere."""
 
@@ -187,6 +217,9 @@ class SpaceAnswer(BaseModel):
     metadata: list[str]
     labelled: bool
     calibrated: bool
+    card: bool
+    curves: bool
+    dates: list[str] = Field(description="Columns that tell when.")
     tolman: str
     description: dict[str, Any]
 

@@ -22,6 +22,8 @@ from tolman.neighbours import Ints
 from tolman.topics.topics import Topics
 
 MOST_LISTED = 1_000
+NEIGHBOURS = 10
+Neighbours = Annotated[int, Query(ge=1, le=100, description="How many, at most.")]
 _SNIPPET = 240
 
 
@@ -48,13 +50,14 @@ def document_routes(live: LiveSpace) -> APIRouter:
     @routes.get("/api/documents/{id:path}/neighbours")
     async def neighbours(
         id: str,
-        k: Annotated[int, Query(ge=1, le=100)] = 10,
+        k: Neighbours = NEIGHBOURS,
         sentences: Annotated[bool, Query(description="Also the nearest two sentences of each pair.")] = False,
     ) -> NeighboursAnswer:
         """The nearest others of a document, and why: the words they share, and their nearest sentences."""
         snapshot = await live.now()
-        why = await snapshot.once("why", lambda: Why.of(snapshot.space))
-        return await live.in_slow(lambda: _neighbours(snapshot, why, id, k, sentences=sentences))
+        found = await nearest_of(live, snapshot, id, k, sentences=sentences)
+        line = f"(v := {opening(snapshot)}.vectors()) @ v[{row_of(snapshot, id)}]"
+        return NeighboursAnswer(id=id, neighbours=found, python=line)
 
     @routes.get("/api/documents/{id:path}")
     async def document(id: str) -> DocumentAnswer:
@@ -147,7 +150,18 @@ def _document(snapshot: Snapshot, topics: Topics | None, drawn: Any, id: str) ->
     return answer
 
 
-def _neighbours(snapshot: Snapshot, why: Why, id: str, k: int, *, sentences: bool) -> NeighboursAnswer:
+async def nearest_of(live: LiveSpace, snapshot: Snapshot, id: str, k: int, *, sentences: bool) -> list[NeighbourAnswer]:
+    """The nearest others of a document.
+
+    Raises:
+        NotThere: there is none of this id.
+    """
+    row_of(snapshot, id)
+    why = await snapshot.once("why", lambda: Why.of(snapshot.space))
+    return await live.in_slow(lambda: _neighbours(snapshot, why, id, k, sentences=sentences))
+
+
+def _neighbours(snapshot: Snapshot, why: Why, id: str, k: int, *, sentences: bool) -> list[NeighbourAnswer]:
     space, row = snapshot.space, row_of(snapshot, id)
     vector_D: Floats = np.asarray(space.vectors()[row])
     near = space.index.search(vector_D[None, :], min(k + 1, len(space)), None)[0]
@@ -155,7 +169,7 @@ def _neighbours(snapshot: Snapshot, why: Why, id: str, k: int, *, sentences: boo
     texts = space.store.take([row, *(p for p, _ in others)], ["id", "title", "text"]).to_pylist()
     own, *rest = texts
     listed = list_rows(snapshot, np.array([p for p, _ in others], np.int64), None) if others else []
-    found = [
+    return [
         NeighbourAnswer(
             id=short.id,
             row=place,
@@ -167,8 +181,6 @@ def _neighbours(snapshot: Snapshot, why: Why, id: str, k: int, *, sentences: boo
         )
         for short, other, (place, cosine) in zip(listed, rest, others, strict=True)
     ]
-    vector = f"{opening(snapshot)}.vectors()"
-    return NeighboursAnswer(id=id, neighbours=found, python=f"(v := {vector}) @ v[{row}]")
 
 
 def _content(row: dict[str, Any]) -> str:

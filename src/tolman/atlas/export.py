@@ -8,16 +8,24 @@ import numpy as np
 import pyarrow as pa
 from fastapi import APIRouter, Query, Response
 
+from tolman.atlas.batching import Asked
+from tolman.atlas.documents import NEIGHBOURS, Neighbours, nearest_of
 from tolman.atlas.live import LiveSpace
-from tolman.atlas.search import Hits, QueryText, Where
+from tolman.atlas.search import Hits, QueryText, Topic, Where
 from tolman.atlas.selection import Selected, rows_of
+from tolman.atlas.senses import LONGEST_WORD
+from tolman.atlas.topics import Column
+from tolman.atlas.within import search_within
 from tolman.search import HITS, Mode
 from tolman.tables import write_table
+from tolman.topics.topics import Period
 
 Format = Literal["csv", "json", "parquet"]
 _WRITTEN = {"csv": ".csv", "json": ".jsonl", "parquet": ".parquet"}
 _TYPES = {"csv": "text/csv", "json": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
 AsFormat = Annotated[Format, Query(alias="format", description="json: one object a line.")]
+Word = Annotated[str, Query(min_length=1, max_length=LONGEST_WORD)]
+_OF_AN_OCCURRENCE = ("id", "start", "end", "sense", "confidence")
 FILES: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in _TYPES.values()}}}
 
 
@@ -27,13 +35,24 @@ def export_routes(live: LiveSpace) -> APIRouter:
 
     @routes.get("/api/export/search", response_class=Response, responses=FILES)
     async def search(
-        q: QueryText, k: Hits = HITS, mode: Mode = "hybrid", where: Where = None, file: AsFormat = "csv"
+        *,
+        q: QueryText,
+        k: Hits = HITS,
+        mode: Mode = "hybrid",
+        where: Where = None,
+        topic: Topic = None,
+        file: AsFormat = "csv",
     ) -> Response:
         """The hits of a search."""
         snapshot = await live.now()
+        topics = await snapshot.topics() if topic is not None else None
+        asked = Asked(q, min(k, len(snapshot.space)), mode, where, snippets=True)
 
         def hits() -> pa.Table:
-            found = snapshot.space.search(q, min(k, len(snapshot.space)), mode=mode, where=where)
+            if topic is not None and topics is not None:
+                found = search_within(snapshot, topics, topic, asked)
+            else:
+                found = snapshot.space.search(q, asked.k, mode=mode, where=where)
             names = ("id", "score", "cosine", "confidence", "title", "snippet")
             return pa.table({name: [getattr(hit, name) for hit in found] for name in names})
 
@@ -60,6 +79,33 @@ def export_routes(live: LiveSpace) -> APIRouter:
         if file == "csv":
             rows = [{**row, "words": "; ".join(row["words"]), "typical": "; ".join(row["typical"])} for row in rows]
         return await live.in_slow(lambda: as_file(pa.Table.from_pylist(rows), file, "topics"))
+
+    @routes.get("/api/export/over-time", response_class=Response, responses=FILES)
+    async def over_time(column: Column, every: Period = "month", file: AsFormat = "csv") -> Response:
+        """How many documents of each topic fall in each period."""
+        found = await (await live.now()).topics()
+        return await live.in_slow(lambda: as_file(found.over_time(column, every), file, "topics-over-time"))
+
+    @routes.get("/api/export/senses", response_class=Response, responses=FILES)
+    async def senses(word: Word, file: AsFormat = "csv") -> Response:
+        """Every occurrence of a word that was looked at, with its sense."""
+        snapshot = await live.now()
+
+        def occurrences() -> pa.Table:
+            found = snapshot.space.senses(word).occurrences
+            return pa.table({name: [getattr(each, name) for each in found] for name in _OF_AN_OCCURRENCE})
+
+        return await live.in_slow(lambda: as_file(occurrences(), file, "senses"))
+
+    @routes.get("/api/export/neighbours", response_class=Response, responses=FILES)
+    async def neighbours(id: str, k: Neighbours = NEIGHBOURS, file: AsFormat = "csv") -> Response:
+        """The nearest others of a document."""
+        snapshot = await live.now()
+        found = await nearest_of(live, snapshot, id, k, sentences=False)
+        rows = [each.model_dump(exclude={"row", "sentences"}) for each in found]
+        if file == "csv":
+            rows = [{**row, "shared_words": "; ".join(row["shared_words"])} for row in rows]
+        return await live.in_slow(lambda: as_file(pa.Table.from_pylist(rows), file, "neighbours"))
 
     @routes.get("/api/export/map", response_class=Response, responses=FILES)
     async def whole_map(file: AsFormat = "csv") -> Response:

@@ -6,6 +6,7 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 
 from tolman.atlas.binary import pack
+from tolman.atlas.dates import days_of
 from tolman.atlas.live import LiveSpace, Snapshot
 from tolman.atlas.python_line import opening
 from tolman.atlas.refusals import NotThere
@@ -88,7 +89,9 @@ def _inside(topics: Topics, ids_N: Ints) -> Any:
 
 
 def _column(snapshot: Snapshot, name: str) -> bytes:
-    coloring = coloring_of(name, snapshot.space.table([name])[name].combine_chunks())
+    column = snapshot.space.table([name])[name].combine_chunks()
+    days = days_of(column)
+    coloring = coloring_of(name, column if days is None else days)
     facts = {
         "name": coloring.name,
         "groups": coloring.groups,

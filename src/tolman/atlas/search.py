@@ -2,8 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict
 from typing import Annotated
 
 import numpy as np
@@ -14,9 +13,8 @@ from tolman.atlas.batching import Asked, Searcher
 from tolman.atlas.binary import pack
 from tolman.atlas.live import LiveSpace, Snapshot
 from tolman.atlas.python_line import python_line
-from tolman.search import HITS, Hit, Mode, SearchResult
-from tolman.snippets import SNIPPET_CHARACTERS
-from tolman.space.space import LatentSpace
+from tolman.atlas.within import line_within, search_within
+from tolman.search import HITS, Mode, SearchResult
 
 MOST_HITS = 1_000
 LONGEST_QUERY = 2_000
@@ -24,6 +22,8 @@ LONGEST_QUERY = 2_000
 QueryText = Annotated[str, Query(min_length=1, max_length=LONGEST_QUERY, description="What is looked for.")]
 Hits = Annotated[int, Query(ge=1, le=MOST_HITS, description="How many, at most.")]
 Where = Annotated[str | None, Query(max_length=10_000, description="SQL condition on the metadata: year > 2020.")]
+
+Topic = Annotated[int | None, Query(description="Only documents of this topic.")]
 
 
 def search_routes(live: LiveSpace) -> APIRouter:
@@ -37,7 +37,7 @@ def search_routes(live: LiveSpace) -> APIRouter:
         k: Hits = HITS,
         mode: Mode = "hybrid",
         where: Where = None,
-        topic: Annotated[int | None, Query(description="Only documents of this topic.")] = None,
+        topic: Topic = None,
         snippets: bool = True,
     ) -> Response:
         """The best documents for a query."""
@@ -65,8 +65,8 @@ def search_routes(live: LiveSpace) -> APIRouter:
     return routes
 
 
-def show(snapshot: Snapshot, asked: Asked, result: SearchResult) -> bytes:
-    """A `SearchAnswer` but for the time that it took."""
+def show(snapshot: Snapshot, asked: Asked, result: SearchResult, line: str | None = None) -> bytes:
+    """A `SearchAnswer` but for the time that it took; `line`: of Python, if it isn't a search of the whole space."""
     answer = {
         "query": result.query,
         "mode": result.mode,
@@ -83,35 +83,14 @@ def show(snapshot: Snapshot, asked: Asked, result: SearchResult) -> bytes:
             }
             for hit in result
         ],
-        "python": python_line(snapshot, "search", result.query, k=asked.k, mode=asked.mode, where=asked.where),
+        "senses": [asdict(sense) for sense in result.senses],
+        "python": line or python_line(snapshot, "search", result.query, k=asked.k, mode=asked.mode, where=asked.where),
     }
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 async def _within(live: LiveSpace, topic: int, asked: Asked) -> bytes:
-    """Search in one topic: among its documents the best of a search of as many as it takes."""
     snapshot = await live.now()
     topics = await snapshot.topics()
-    member_N = topics.record.tree.ids_at(topics[topic].depth) == topic
-    member_N &= ~topics.record.outside_N
-
-    def look() -> bytes:
-        space, wanted = snapshot.space, min(asked.k, int(member_N.sum()))
-        depth = min(len(space), max(200, 4 * wanted))
-        while True:
-            found = space.search(asked.query, depth, mode=asked.mode, where=asked.where, snippets=False)
-            kept = [place for place, hit in enumerate(found) if member_N[snapshot.row_of[hit.id]]][:wanted]
-            if len(kept) == wanted or depth == len(space) or len(found) < depth:
-                break
-            depth = min(len(space), depth * 5)
-        hits = _snipped(space, found, kept) if asked.snippets else (found.hits[place] for place in kept)
-        return show(snapshot, asked, replace(found, hits=tuple(hits)))
-
-    return await live.in_slow(look)
-
-
-def _snipped(space: LatentSpace, found: SearchResult, kept: Sequence[int]) -> Iterator[Hit]:
-    """The hits at these places, each with the beginning of its text."""
-    documents = space.take([found.hits[place].id for place in kept])
-    for place, document in zip(kept, documents, strict=True):
-        yield replace(found.hits[place], snippet=document.text[:SNIPPET_CHARACTERS])
+    line = line_within(snapshot, topic, asked)
+    return await live.in_slow(lambda: show(snapshot, asked, search_within(snapshot, topics, topic, asked), line))

@@ -12,8 +12,10 @@ from tolman.atlas.live import LiveSpace, Snapshot
 from tolman.atlas.python_line import opening
 from tolman.atlas.refusals import NotThere, Refusal
 from tolman.errors import QueryError
-from tolman.topics.topics import Topics
+from tolman.topics.topics import Period, Topics
 from tolman.topics.tree import Topic
+
+Column = Annotated[str, Query(min_length=1, max_length=200, description="Of dates, times or years.")]
 
 
 class TopicChange(BaseModel):
@@ -46,6 +48,13 @@ class PeriodAnswer(BaseModel):
     share: float
 
 
+class OverTimeAnswer(BaseModel):
+    """How many documents of each topic fall in each period, the earliest first."""
+
+    periods: list[PeriodAnswer]
+    python: str
+
+
 def topic_routes(live: LiveSpace, *, write: bool) -> APIRouter:
     """Topics."""
     routes = APIRouter(tags=["topics"])
@@ -73,13 +82,13 @@ def topic_routes(live: LiveSpace, *, write: bool) -> APIRouter:
         return await changed(lambda t: t.find_again(bearable=asked.bearable, from_nothing=asked.from_nothing))
 
     @routes.get("/api/topics/over-time")
-    async def over_time(
-        column: Annotated[str, Query(min_length=1, max_length=200)], every: str = "month"
-    ) -> list[PeriodAnswer]:
+    async def over_time(column: Column, every: Period = "month") -> OverTimeAnswer:
         """How many documents of each topic fall in each year, month or day of a column."""
-        found = await (await live.now()).topics()
-        rows = await live.in_slow(lambda: found.over_time(column, every).to_pylist())  # type: ignore[arg-type]
-        return [PeriodAnswer(**row) for row in rows]
+        snapshot = await live.now()
+        found = await snapshot.topics()
+        rows = await live.in_slow(lambda: found.over_time(column, every).to_pylist())
+        line = f"{opening(snapshot)}.topics().over_time({column!r}, {every!r})"
+        return OverTimeAnswer(periods=[PeriodAnswer(**row) for row in rows], python=line)
 
     @routes.get("/api/topics/{topic}")
     async def one(topic: int) -> TopicAnswer:

@@ -45,10 +45,15 @@ export const api = {
   changeTopic: (id: number, change: object) => sent<T.TopicsAnswer>(`/api/topics/${id}`, change, "PATCH"),
   mergeTopics: (topics: number[]) => sent<T.TopicsAnswer>("/api/topics/merge", { topics }),
   splitTopic: (id: number) => sent<T.TopicsAnswer>(`/api/topics/${id}/split`, {}),
+  findTopicsAgain: () => sent<T.TopicsAnswer>("/api/topics/find-again", {}),
+  overTime: (column: string, every: T.Every) => json<T.OverTimeAnswer>(address("/api/topics/over-time", { column, every })),
   selection: (rows: number[]) => sent<T.SelectionAnswer>("/api/selection", { rows }),
   project: (text: string) => sent<T.PlaceAnswer>("/api/project", { text }),
   senses: (word: string) => json<T.SensesAnswer>(`/api/senses/${encodeURIComponent(word)}`),
-  add: (documents: object[]) => sent<{ added: number; updated: number }>("/api/add", { documents }),
+  add: (documents: object[]) => sent<T.AddedAnswer>("/api/add", { documents }),
+  addFile: (file: File) => json<T.AddedAnswer>(address("/api/add/file", { name: file.name }), { method: "POST", body: file }),
+  projectFile: (file: File) =>
+    json<T.LandingsAnswer>(address("/api/project/file", { name: file.name }), { method: "POST", body: file }),
   async map(): Promise<T.MapData> {
     const { facts, arrays } = unpack(await (await ask("/api/map")).arrayBuffer());
     const topics = arrays.shown ? { broad: arrays.broad, shown: arrays.shown, fine: arrays.fine } : null;

@@ -1,7 +1,10 @@
 // What the API answers; /api/openapi.json says the same.
 export type Depth = "broad" | "shown" | "fine";
 export interface Hit { id: string; row: number; score: number; cosine: number; confidence: number | null; title: string; snippet: string }
-export interface SearchAnswer { query: string; mode: string; relevant: boolean; hits: Hit[]; took_ms: number; python: string }
+export interface AskedSense { word: string; hint: string; number: number | null; words: string[]; note: string }
+export interface SearchAnswer {
+  query: string; mode: string; relevant: boolean; hits: Hit[]; senses: AskedSense[]; took_ms: number; python: string;
+}
 export interface Listed { id: string; row: number; title: string; snippet: string; topic: number | null }
 export interface DocumentsAnswer { total: number; offset: number; documents: Listed[]; python: string }
 export interface DocumentAnswer {
@@ -28,9 +31,18 @@ export interface PlaceAnswer {
   topic: number | null; nearest_topic: number | null; topic_name: string | null; probability: number | null;
   x: number | null; y: number | null; trust: number | null; neighbours: Hit[]; python: string;
 }
+export interface Landing {
+  title: string; topic: number | null; topic_name: string | null; probability: number | null; x: number | null; y: number | null;
+}
+export interface LandingsAnswer { documents: number; landings: Landing[]; python: string }
+export interface AddedAnswer { added: number; updated: number; unchanged: number; ignored_columns: string[]; documents: number }
+export type Every = "year" | "month" | "day";
+export interface Period { period: string; topic: number; name: string; documents: number; share: number }
+export interface OverTimeAnswer { periods: Period[]; python: string }
 export interface SpaceAnswer {
   name: string; documents: number; dim: number; version: number; writable: boolean; encoder: string; metadata: string[];
-  labelled: boolean; calibrated: boolean; senses: boolean; tolman: string; description: Record<string, any>;
+  labelled: boolean; calibrated: boolean; card: boolean; curves: boolean; dates: string[]; tolman: string;
+  description: Record<string, any>;
 }
 export interface Sense { number: number; share: number; words: string[]; contexts: { id: string; text: string; start: number; end: number }[] }
 export interface SensesAnswer { word: string; occurrences: number; senses: Sense[]; near: { word: string; cosine: number }[]; python: string }

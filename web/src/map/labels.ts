@@ -1,55 +1,76 @@
 import type { Depth, MapData, Topic } from "../api/types";
 import type { Camera } from "./camera";
 
-export interface Label { topic: Topic; x: number; y: number; width: number; height: number }
+export interface Size { width: number; height: number }
+export interface Label { topic: Topic; x: number; y: number; size: Size }
 export interface Placed { topic: Topic; left: number; top: number }
+export interface Box { left: number; top: number; right: number; bottom: number }
 
-/** Where each topic's name stands: in the middle of its documents, that is at the median of their places. */
-export function labelsOf(map: MapData, topics: Topic[]): Record<Depth, Label[]> {
-  const found: Record<Depth, Label[]> = { broad: [], shown: [], fine: [] };
-  if (!map.topics) return found;
-  for (const depth of ["broad", "shown", "fine"] as Depth[]) {
-    const members = new Map<number, number[]>();
-    map.topics[depth].forEach((topic, row) => {
-      if (topic < 0) return;
-      const rows = members.get(topic);
-      if (rows) rows.push(row); else members.set(topic, [row]);
-    });
-    for (const topic of topics.filter((t) => t.depth === depth)) {
-      const rows = members.get(topic.id);
-      if (rows) found[depth].push({ topic, x: median(map.x, rows), y: median(map.y, rows), width: 0, height: 0 });
-    }
-    found[depth].sort((a, b) => b.topic.size - a.topic.size);
+const SAMPLE = 20_000;  // documents in view that are enough to tell where a topic's middle is
+const EDGE = 4;  // pixels between a name and the edge
+const SEEN = 0.01;  // share of what is in view, from which on a topic is named that lies elsewhere for the most part
+
+/**
+ * Where each topic's name stands: in the middle of those of its documents that are in view, so that there are names
+ * however near one is. The largest in view come first.
+ */
+export function labelsOf(map: MapData, topics: Topic[], depth: Depth, camera: Camera, sizes: Map<number, Size>): Label[] {
+  if (!map.topics) return [];
+  const rows = inView(map, camera), of = map.topics[depth];
+  const step = Math.max(1, Math.floor(rows.length / SAMPLE)), members = new Map<number, number[]>();
+  for (let i = 0; i < rows.length; i += step) {
+    const topic = of[rows[i]], known = members.get(topic);
+    if (known) known.push(rows[i]); else if (topic >= 0) members.set(topic, [rows[i]]);
   }
-  return found;
+  const labels: Label[] = [], seen = new Map<number, number>();
+  for (const topic of topics) {
+    const own = topic.depth === depth ? members.get(topic.id) : undefined, size = sizes.get(topic.id);
+    if (!own || !size) continue;
+    const count = own.length * step;
+    if (count < rows.length * SEEN && count * 2 < topic.size) continue;
+    seen.set(topic.id, count);
+    labels.push({ topic, x: median(map.x, own), y: median(map.y, own), size });
+  }
+  return labels.sort((a, b) => seen.get(b.topic.id)! - seen.get(a.topic.id)!);
+}
+
+function inView(map: MapData, camera: Camera): Int32Array {
+  const [x0, y1] = camera.toPlane(0, 0), [x1, y0] = camera.toPlane(camera.width, camera.height);
+  const { x, y } = map, rows = new Int32Array(x.length);
+  let count = 0;
+  for (let i = 0; i < x.length; i++) if (x[i] >= x0 && x[i] <= x1 && y[i] >= y0 && y[i] <= y1) rows[count++] = i;
+  return rows.subarray(0, count);
 }
 
 function median(values: Float32Array, rows: number[]): number {
-  const step = Math.max(1, Math.floor(rows.length / 2000));
-  const some = Float32Array.from(rows.filter((_, i) => i % step === 0), (row) => values[row]).sort();
+  const some = Float32Array.from(rows, (row) => values[row]).sort();
   return some[some.length >> 1];
 }
 
 /** Broad topics from afar, shown ones nearer, fine ones when close; a depth that is empty gives way to the next. */
-export function depthAt(zoom: number, labels: Record<Depth, Label[]>): Depth[] {
-  const broad = labels.broad.length > 0;
-  if (zoom < 1.4 && broad) return ["broad"];
-  if (zoom < 4) return ["shown"];
+export function depthsAt(zoom: number, topics: Topic[]): Depth[] {
+  const has = (depth: Depth) => topics.some((topic) => topic.depth === depth);
+  if (zoom < 1.4 && has("broad")) return ["broad"];
+  if (zoom < 4 || !has("fine")) return ["shown"];
   return ["fine", "shown"];
 }
 
-/** The largest first; none over another, none over the edge. */
-export function layOut(labels: Label[], camera: Camera, most: number): Placed[] {
-  const taken: [number, number, number, number][] = [], placed: Placed[] = [];
-  for (const label of labels) {
+/** The first ones first; none over another, or under what lies over the map; from over the edge they are moved in. */
+export function layOut(labels: Label[], camera: Camera, most: number, covered: Box[]): Placed[] {
+  const taken = [...covered], placed: Placed[] = [];
+  for (const { topic, x, y, size } of labels) {
     if (placed.length >= most) break;
-    const [x, y] = camera.toScreen(label.x, label.y);
-    const left = x - label.width / 2, top = y - label.height / 2;
-    if (left < 4 || top < 4 || left + label.width > camera.width - 4 || top + label.height > camera.height - 4) continue;
-    const box: [number, number, number, number] = [left - 6, top - 3, left + label.width + 6, top + label.height + 3];
-    if (taken.some((t) => box[0] < t[2] && box[2] > t[0] && box[1] < t[3] && box[3] > t[1])) continue;
+    const [across, down] = camera.toScreen(x, y);
+    if (across < 0 || down < 0 || across > camera.width || down > camera.height) continue;
+    const left = within(across - size.width / 2, camera.width - size.width);
+    const top = within(down - size.height / 2, camera.height - size.height);
+    const right = left + size.width, bottom = top + size.height;
+    const box = { left: left - 6, top: top - 3, right: right + 6, bottom: bottom + 3 };
+    if (taken.some((t) => box.left < t.right && box.right > t.left && box.top < t.bottom && box.bottom > t.top)) continue;
     taken.push(box);
-    placed.push({ topic: label.topic, left, top });
+    placed.push({ topic, left, top });
   }
   return placed;
 }
+
+const within = (place: number, most: number) => Math.max(EDGE, Math.min(most - EDGE, place));

@@ -1,7 +1,9 @@
-import { api, Refused } from "../api/client";
-import type { Coloring, MapData, SearchAnswer, SelectionAnswer, SpaceAnswer, Topic, TopicsAnswer } from "../api/types";
+import { api } from "../api/client";
+import type { Coloring, MapData, SelectionAnswer, SpaceAnswer, Topic, TopicsAnswer } from "../api/types";
 import { inside } from "../map/nearest";
+import { Asked, told } from "./asked.svelte";
 import { polygonOf, route } from "./route.svelte";
+import { search } from "./search.svelte";
 
 /** What the page knows. Arrays over all documents are never proxied: they are replaced as a whole. */
 class Atlas {
@@ -10,13 +12,13 @@ class Atlas {
   topics = $state.raw<Topic[]>([]);
   topicsLine = $state.raw("");
   nowhere = $state(0);
-  result = $state.raw<SearchAnswer | null>(null);
   coloring = $state.raw<Coloring | null>(null);
   scores = $state.raw<Float32Array | null>(null);
   rows = $state.raw<number[] | null>(null);
-  selection = $state.raw<SelectionAnswer | null>(null);
-  landed = $state.raw<{ x: number; y: number } | null>(null);
+  selection = new Asked<SelectionAnswer>();
+  landed = $state.raw<{ x: number; y: number }[]>([]);
   failure = $state("");
+  mapFailure = $state("");
   said = $state("");
   making = $state("");
   rowOf = new Map<string, number>();
@@ -28,17 +30,24 @@ class Atlas {
     await this.trying(async () => {
       this.space = await api.space();
       document.title = `${this.space.name} · Tolman`;
-      await this.readMap();
     });
+    if (this.space) await this.readMap();
   }
 
+  /** A space without a map (of few documents) still has its views: what is missing is told where the map would be. */
   async readMap() {
     this.making = "Laying out the map";
-    const map = await api.map();
-    this.rowOf = new Map(map.ids.map((id, row) => [id, row]));
-    this.map = map;
-    this.making = "";
-    if (map.topics) this.learn(await api.topics());
+    this.mapFailure = "";
+    try {
+      const map = await api.map();
+      this.rowOf = new Map(map.ids.map((id, row) => [id, row]));
+      this.map = map;
+      if (map.topics) this.learn(await api.topics());
+    } catch (error) {
+      this.mapFailure = told(error);
+    } finally {
+      this.making = "";
+    }
   }
 
   learn(found: TopicsAnswer) {
@@ -54,17 +63,20 @@ class Atlas {
     this.map = await api.map();
   }
 
+  /** After documents came. */
+  async grown(said: string) {
+    this.said = said;
+    search.forget();
+    this.space = await api.space();
+    await this.readMap();
+  }
+
   select(polygon: string) {
     const corners = polygonOf(polygon);
-    this.rows = this.map && corners.length > 2 ? inside(this.map.x, this.map.y, corners) : null;
-    this.selection = null;
-    const rows = this.rows;
-    if (!rows?.length) return;
+    const rows = (this.rows = this.map && corners.length > 2 ? inside(this.map.x, this.map.y, corners) : null);
+    if (!rows?.length) { this.selection.forget(); return; }
     this.said = `${rows.length.toLocaleString("en")} documents selected`;
-    void this.trying(async () => {
-      const found = await api.selection(rows);
-      if (this.rows === rows) this.selection = found;
-    });
+    void this.selection.ask(() => api.selection(rows));
   }
 
   async color(by: string) {
@@ -74,14 +86,13 @@ class Atlas {
     });
   }
 
+  /** Something that somebody asked for; a failure is told above the view until the next attempt. */
   async trying(work: () => Promise<void>) {
     try {
       this.failure = "";
       await work();
     } catch (error) {
-      this.making = "";
-      if (error instanceof Refused) this.failure = error.message;
-      else if (!(error instanceof DOMException)) throw error;
+      this.failure = told(error);
     }
   }
 }

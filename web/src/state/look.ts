@@ -68,12 +68,12 @@ export function emphasisOf(
 ): Uint8Array {
   const emphasis = new Uint8Array(map.x.length);
   if (rows) { emphasis.fill(PALE); for (const row of rows) emphasis[row] = FULL; }
-  else if (topic && map.topics) {
-    const of = map.topics[topic.depth];
-    for (let i = 0; i < emphasis.length; i++) emphasis[i] = of[i] === topic.id ? FULL : PALE;
-  } else if (result?.hits.length && !shades) {
+  else if (result?.hits.length && !shades) {
     emphasis.fill(PALE);
     for (const hit of result.hits) if (hit.row >= 0) emphasis[hit.row] = FULL;
+  } else if (topic && map.topics) {
+    const of = map.topics[topic.depth];
+    for (let i = 0; i < emphasis.length; i++) emphasis[i] = of[i] === topic.id ? FULL : PALE;
   } else emphasis.fill(FULL);
   if (hidden.size) for (let i = 0; i < emphasis.length; i++) if (hidden.has(index[i])) emphasis[i] = HIDDEN;
   return emphasis;

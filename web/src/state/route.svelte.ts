@@ -2,10 +2,10 @@
 export type View = "search" | "topics" | "place" | "words" | "about";
 export interface Route {
   view: View; q: string; mode: string; where: string; doc: string; topic: number | null; by: string; lasso: string;
-  word: string; at: string;
+  word: string; at: string; time: string; every: string;
 }
 const NONE: Route = {
-  view: "search", q: "", mode: "hybrid", where: "", doc: "", topic: null, by: "topic", lasso: "", word: "", at: "",
+  view: "search", q: "", mode: "hybrid", where: "", doc: "", topic: null, by: "topic", lasso: "", word: "", at: "", time: "", every: "month",
 };
 
 function read(): Route {
