@@ -1,4 +1,4 @@
-"""A space of many short documents, with a map and topics that nobody had to compute: where only their number matters.
+"""A space of many short documents, its map and topics made up: for what only their number matters.
 
 Texts are sentences of the documentation of Python's standard library, two to four a document; the encoder is learned
 from that. Places are heaps within heaps within heaps, and these are the topics.

@@ -42,8 +42,7 @@ CanvasRenderingContext2D.prototype.putImageData = function (...given) {
 };
 addEventListener("input", () => { window.keyed = performance.now(); }, true);
 window.seen = (query) => new Promise((done) => {
-  const told = JSON.stringify(query).slice(1, -1);
-  const look = () => document.querySelector("footer .python code")?.textContent.includes(told);
+  const look = () => document.querySelector("footer .python code")?.textContent.includes(query);
   const watch = new MutationObserver(() => { if (look()) finish(); });
   const finish = () => {
     watch.disconnect();

@@ -32,16 +32,8 @@ def test_a_lasso_with_a_finger(browser: Any, address: str) -> None:
 def test_two_fingers_zoom(browser: Any, address: str) -> None:
     opened = Page(browser, address, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = opened.open()
-    touch = opened.context.new_cdp_session(page)
-    for kind, fingers, apart in (
-        ("touchStart", 1, 30),
-        ("touchStart", 2, 30),
-        ("touchMove", 2, 60),
-        ("touchMove", 2, 120),
-    ):
-        points = [{"x": 190 - apart, "y": 150, "id": 0}, {"x": 190 + apart, "y": 150, "id": 1}][:fingers]
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    pinch = {"x": 190, "y": 150, "scaleFactor": 2.5, "gestureSourceType": "touch"}
+    opened.context.new_cdp_session(page).send("Input.synthesizePinchGesture", pinch)
     page.wait_for_url("**at=**")
     assert float(parse_qs(urlsplit(page.url).query)["at"][0].rpartition("~")[2]) > 1.5
     opened.context.close()
