@@ -51,17 +51,32 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+@pytest.fixture(scope="session")
+def _served(tickets_space: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    path = shutil.copytree(tickets_space, tmp_path_factory.mktemp("looked-at") / "tickets.space")
+    server, address = serve(Path(path), "--write")
+    yield address
+    stop(server)
+
+
 @pytest.fixture
-def address(own_space: Path) -> Iterator[str]:
+def address(_served: str) -> str:
+    """Of a server that many tests share: they look, and change nothing, though they could."""
+    return _served
+
+
+@pytest.fixture
+def own_address(own_space: Path) -> Iterator[str]:
+    """Of a server of one test's own, to change things."""
     server, address = serve(own_space, "--write")
     yield address
     stop(server)
 
 
 @pytest.fixture
-def reading(tickets_space: Path) -> Iterator[str]:
-    """The address of a server that only reads."""
-    server, address = serve(tickets_space)
+def reading(own_space: Path) -> Iterator[str]:
+    """Of a server that only reads."""
+    server, address = serve(own_space)
     yield address
     stop(server)
 
@@ -97,7 +112,17 @@ def drop_files(page: Any, files: dict[str, str]) -> None:
 
 @pytest.fixture
 def opened(browser: Any, address: str) -> Iterator[Page]:
+    """A page in which nothing may go wrong."""
     page = Page(browser, address)
+    yield page
+    assert page.errors == []
+    page.context.close()
+
+
+@pytest.fixture
+def changing(browser: Any, own_address: str) -> Iterator[Page]:
+    """The same, of a space that may be changed."""
+    page = Page(browser, own_address)
     yield page
     assert page.errors == []
     page.context.close()

@@ -42,8 +42,8 @@ def test_a_server_that_stopped_and_came_back(browser: Any, own_space: Path) -> N
     opened.context.close()
 
 
-def test_a_space_that_was_deleted(browser: Any, address: str, own_space: Path) -> None:
-    opened = Page(browser, address)
+def test_a_space_that_was_deleted(browser: Any, own_address: str, own_space: Path) -> None:
+    opened = Page(browser, own_address)
     page = opened.open()
     shutil.move(own_space, own_space.with_name("elsewhere.space"))
     page.fill("#query", "refund")

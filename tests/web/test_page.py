@@ -74,8 +74,8 @@ def test_lasso_by_mouse_and_by_keyboard(opened: Page) -> None:
     assert json.loads(rows[0])["id"]
 
 
-def test_topics_are_renamed_pinned_and_merged(opened: Page) -> None:
-    page = opened.open("/?view=topics")
+def test_topics_are_renamed_pinned_and_merged(changing: Page) -> None:
+    page = changing.open("/?view=topics")
     page.locator(".topic.shown").first.click()
     page.get_by_role("button", name="Rename").click()
     page.fill("#name", "Money back")
@@ -96,8 +96,8 @@ def test_topics_are_renamed_pinned_and_merged(opened: Page) -> None:
     page.wait_for_selector(".topic:has-text('Money back')")
 
 
-def test_a_text_lands_and_is_added(opened: Page) -> None:
-    page = opened.open("/?view=place")
+def test_a_text_lands_and_is_added(changing: Page) -> None:
+    page = changing.open("/?view=place")
     page.fill("#text", "My refund has still not arrived, and nobody answers")
     page.get_by_role("button", name="Place it").click()
     page.wait_for_selector(".landed", state="attached")
@@ -131,13 +131,13 @@ def test_the_picture_is_saved(opened: Page) -> None:
     assert Path(download.value.path()).read_bytes()[:4] == b"\x89PNG"
 
 
-def test_scripts_in_documents_stay_text(opened: Page) -> None:
-    page = opened.open()
+def test_scripts_in_documents_stay_text(changing: Page) -> None:
+    page = changing.open()
     script = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
-    opened.context.request.post(
-        f"{opened.address}/api/add", data={"documents": [{"id": "bad", "text": f"walrus {script}", "title": script}]}
+    changing.context.request.post(
+        f"{changing.address}/api/add", data={"documents": [{"id": "bad", "text": f"walrus {script}", "title": script}]}
     )
-    page.goto(f"{opened.address}/?q=walrus&mode=lexical")
+    page.goto(f"{changing.address}/?q=walrus&mode=lexical")
     page.locator(".item strong", has_text="<script>").first.click()
     page.wait_for_selector("article .text")
     assert "<img src=x" in page.inner_text("article .text")

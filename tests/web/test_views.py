@@ -77,8 +77,8 @@ def test_topics_are_found_again(dated: Page) -> None:
     assert page.locator(".topic.shown").count() > 1
 
 
-def test_files_are_dropped_and_added(opened: Page) -> None:
-    page = opened.open("/?q=refund")
+def test_files_are_dropped_and_added(changing: Page) -> None:
+    page = changing.open("/?q=refund")
     table = "id,subject,body\nn1,Violin,The glacier violin exploded at dawn\nn2,Late,My parcel is late\n"
     drop_files(page, {"two.csv": table, "one.txt": "My refund has still not arrived"})
     page.wait_for_selector(".dropped:nth-child(2) .topics li")
@@ -87,7 +87,7 @@ def test_files_are_dropped_and_added(opened: Page) -> None:
     page.get_by_role("button", name="Add 3 to the space").click()
     page.wait_for_selector("canvas[aria-label*='301 documents']")
     assert page.locator(".dropped [role=status]").all_inner_texts() == ["2 added", "1 added"]
-    page.goto(opened.address + "/?q=glacier+violin&mode=lexical")
+    page.goto(changing.address + "/?q=glacier+violin&mode=lexical")
     page.wait_for_selector(".item strong:has-text('Violin')")
 
 
