@@ -83,6 +83,7 @@ def test_files_are_dropped_and_added(changing: Page) -> None:
     drop_files(page, {"two.csv": table, "one.txt": "My refund has still not arrived"})
     page.wait_for_selector(".dropped:nth-child(2) .topics li")
     assert "view=place" in page.url
+    page.locator("circle.landed").nth(2).wait_for(state="attached")  # with the map, which may come later
     assert page.locator("circle.landed").count() == 3
     page.get_by_role("button", name="Add 3 to the space").click()
     page.wait_for_selector("canvas[aria-label*='301 documents']")
@@ -97,6 +98,7 @@ def test_where_nothing_may_be_written_files_land_only(browser: Any, reading: str
     drop_files(page, {"one.txt": "My refund has still not arrived", "broken.jsonl": "not json"})
     page.wait_for_selector(".dropped .topics li")
     page.wait_for_selector(".dropped .failure:has-text('line 1')")
+    page.locator("circle.landed").wait_for(state="attached")
     assert page.locator("circle.landed").count() == 1
     assert page.get_by_role("button", name="to the space").count() == 0
     page.wait_for_selector("text=This server only reads")
