@@ -118,3 +118,11 @@ def test_no_space_is_told(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("topics", tmp_path / "none.space")
     assert outcome.code == 1
     assert len(outcome.stderr.splitlines()) == 1
+
+
+def test_a_folder_without_a_model_is_refused_before_topics_are_found(cli: Cli, own_space: Path, tmp_path: Path) -> None:
+    before = tree(own_space)
+    outcome = cli("topics", own_space, "--namer", tmp_path)
+    assert outcome.code == 1
+    assert "expected a folder with a causal language model" in outcome.stderr
+    assert tree(own_space) == before

@@ -241,6 +241,13 @@ def test_a_namer_names_what_no_person_named_and_its_names_stay(space: LatentSpac
     assert [topic.name for topic in again.shown] == [topic.name for topic in named.shown]
 
 
+def test_a_namer_of_topics_that_are_outdated_is_never_asked(space: LatentSpace) -> None:
+    topics = space.topics()
+    space.add(Corpus.from_documents([Document("late", "a parcel that came late")]))
+    with pytest.raises(QueryError, match="ask for them again"):
+        topics.name_by(lambda *_: pytest.fail("asked"))
+
+
 def test_counts_over_time_add_up(space: LatentSpace) -> None:
     topics = space.topics()
     for every, length in (("year", 4), ("month", 7), ("day", 10)):

@@ -13,6 +13,7 @@ from tolman.counting import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tolman.topics.namer import Namer
     from tolman.topics.topics import Period, Topics
     from tolman.topics.tree import Depth, Topic
 
@@ -73,21 +74,26 @@ def topics(space: Path, *, json: bool, output: Path | None, **asked: Any) -> Non
     merged = _numbers(asked["merge"])
     with progress_on_stderr() as progress:
         opened = open_space(space)
+        namer = None if asked["namer"] is None else _namer(asked["namer"])  # refused before anything is found and kept
         found = opened.topics(progress=progress)
         if asked["again"] or asked["from_nothing"]:
             bearable = {} if asked["bearable"] is None else {"bearable": asked["bearable"]}
             found = found.find_again(from_nothing=asked["from_nothing"], progress=progress, **bearable)
         elif asked["bearable"] is not None:
             raise click.UsageError("--bearable goes with --again")
-        if asked["namer"] is not None:
-            from tolman.topics.namer import Namer
-
-            found = found.name_by(Namer(asked["namer"]), progress=progress)
+        if namer is not None:
+            found = found.name_by(namer, progress=progress)
     found = _changed(found, merged, asked)
     _show(found, json=json, output=output, **{name: asked[name] for name in _SHOWN})
 
 
 _SHOWN = ("documents", "depth", "topic", "place", "over_time", "every")
+
+
+def _namer(folder: Path) -> "Namer":
+    from tolman.topics.namer import Namer
+
+    return Namer(folder)
 
 
 def _numbers(listed: str | None) -> list[int]:

@@ -255,8 +255,10 @@ class Topics:
             progress: who watches.
 
         Raises:
+            QueryError: documents have come or gone since these topics were asked for.
             StorageError: the disk refused; nothing was changed.
         """
+        self._require_content(self._space.store.content_key)  # before the model works for minutes
         progress, names = progress or Silent(), dict[int, str]()
         unnamed = [topic for topic in self if topic.named_by != "person"]
         progress.start("naming topics", len(unnamed))
