@@ -117,6 +117,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, space: LatentSpace) 
         held.best(f"word{number}", 3)
     assert held.entries <= 50
     monkeypatch.setattr(row_memory, "MOST_BYTES", 20_000)
+    space = open_space(space.path)
     space.store.remember_words()
     for start in range(0, 300, 10):
         rows = space.store.rows(range(start, start + 10), ["id", "text"])

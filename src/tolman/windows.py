@@ -9,17 +9,16 @@ Legend for shapes:
 
 import re
 import unicodedata
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from sys import getsizeof
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tolman.corpus.passages import iterate_sentences, sentences, words
+from tolman.lru import LruCache
 from tolman.models.encoder import Encoder
 from tolman.models.static import StaticEncoder, TokenWeights
 
@@ -82,32 +81,31 @@ class WindowMemory:
 
     Attributes:
         reader: the encoder of the space if it is a static one, which costs next to nothing; else None.
-        bytes: held, roughly.
-        is_full: something had to go for something else.
     """
 
     def __init__(self, encoder: Encoder) -> None:
         """`encoder` of the space."""
         self.reader = encoder if isinstance(encoder, StaticEncoder) and encoder.family == "static" else None
-        self._known: OrderedDict[tuple[str, Span], tuple[Windows, int]] = OrderedDict()
-        self._lock = Lock()
-        self.bytes, self.is_full = 0, False
+        self._known: LruCache[tuple[str, Span], Windows] = LruCache(MOST_BYTES)
+
+    @property
+    def bytes(self) -> int:
+        """Held, roughly."""
+        return self._known.held
+
+    @property
+    def is_full(self) -> bool:
+        """Whether something had to go for something else."""
+        return self._known.is_full
 
     def of(self, texts: Sequence[str], within: Sequence[Span]) -> list[Windows]:
         """The windows of the part `within` of each text."""
         keys = list(zip(texts, within, strict=True))
-        found: dict[tuple[str, Span], Windows] = {}
-        with self._lock:
-            for key in keys:
-                known = self._known.get(key)
-                if known is not None:
-                    self._known.move_to_end(key)
-                    found[key] = known[0]
+        found = self._known.find(keys)
         missing = [key for key in dict.fromkeys(keys) if key not in found]
-        if missing:
-            fresh = dict(zip(missing, self._read(missing), strict=True))
-            found.update(fresh)
-            self._keep(fresh)
+        for key, windows in zip(missing, self._read(missing) if missing else (), strict=True):
+            found[key] = windows
+            self._known.keep(key, windows, windows.bytes + getsizeof(key[0]))
         return [found[key] for key in keys]
 
     def _read(self, keys: Sequence[tuple[str, Span]]) -> list[Windows]:
@@ -131,19 +129,6 @@ class WindowMemory:
             return [None] * len(pieces)
         read = self.reader.weigh([text for texts in pieces for text in texts])
         return read.split([len(texts) for texts in pieces])
-
-    def _keep(self, fresh: dict[tuple[str, Span], Windows]) -> None:
-        with self._lock:
-            for key, windows in fresh.items():
-                if key in self._known:
-                    continue
-                size = windows.bytes + getsizeof(key[0])
-                self._known[key] = windows, size
-                self.bytes += size
-            while self.bytes > MOST_BYTES and self._known:
-                _, (_, size) = self._known.popitem(last=False)
-                self.is_full = True
-                self.bytes -= size
 
 
 def _hashed_words(texts: Sequence[str]) -> tuple[Ints, NDArray[np.int32]]:

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tolman.space.fulltext import Terms
+from tolman.space.postings import Scored, best_first
 
 MOST_POSTINGS = 8_000_000
 """At some 14 bytes each."""
 
 _K1, _B = 1.2, 0.75  # Lance's
 
-Scored = tuple[NDArray[np.int64], NDArray[np.float32]]
 Ints = NDArray[np.int64]
 
 
@@ -92,19 +92,13 @@ class InvertedIndex:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         if len(terms) == 1:
             own = slice(self._starts[terms[0]], self._starts[terms[0] + 1])
-            found, scores = self._documents_P[own], self._scores_P[own]
-        else:
-            total_N = np.zeros(len(self._lengths_N), np.float32)
-            for term in terms:
-                own = slice(self._starts[term], self._starts[term + 1])
-                total_N[self._documents_P[own]] += self._scores_P[own]
-            found = np.flatnonzero(total_N).astype(np.int32)
-            scores = total_N[found]
-        if k < len(found):
-            kept = np.argpartition(-scores, k - 1)[:k]
-            found, scores = found[kept], scores[kept]
-        order = np.argsort(-scores, kind="stable")
-        return found[order].astype(np.int64), scores[order]
+            return best_first(self._documents_P[own], self._scores_P[own], k)
+        total_N = np.zeros(len(self._lengths_N), np.float32)
+        for term in terms:
+            own = slice(self._starts[term], self._starts[term + 1])
+            total_N[self._documents_P[own]] += self._scores_P[own]
+        found = np.flatnonzero(total_N).astype(np.int32)
+        return best_first(found, total_N[found], k)
 
     def best_score(self, query: str) -> float:
         """Of any document; 0 where none shares a term."""

@@ -1,10 +1,10 @@
 """Rows that were read lately, for a process that answers many queries: reading some from disk takes milliseconds."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from sys import getsizeof
-from threading import Lock
 from typing import Any, TypeAlias
+
+from tolman.lru import LruCache
 
 Row: TypeAlias = dict[str, Any]
 Name: TypeAlias = tuple[str, int]
@@ -16,17 +16,20 @@ _NUMBER = 32  # bytes of a number in a list
 
 
 class RowMemory:
-    """Rows by their names; those that were asked for longest ago go first. All versions of a space may share one.
-
-    Attributes:
-        bytes: held, roughly.
-        is_full: something had to go for something else.
-    """
+    """Rows by their names; those that were asked for longest ago go first. All versions of a space may share one."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[Name, tuple[str, ...]], tuple[Row, int]] = OrderedDict()
-        self._lock = Lock()
-        self.bytes, self.is_full = 0, False
+        self._known: LruCache[tuple[Name, tuple[str, ...]], Row] = LruCache(MOST_BYTES)
+
+    @property
+    def bytes(self) -> int:
+        """Held, roughly."""
+        return self._known.held
+
+    @property
+    def is_full(self) -> bool:
+        """Whether something had to go for something else."""
+        return self._known.is_full
 
     def get(
         self, names: Sequence[Name], columns: tuple[str, ...], read: Callable[[list[int]], Sequence[Row]]
@@ -35,31 +38,13 @@ class RowMemory:
 
         `read` gives those that aren't known, by their places in `names`.
         """
-        rows: list[Row | None] = [None] * len(names)
-        with self._lock:
-            for place, name in enumerate(names):
-                known = self._known.get((name, columns))
-                if known is not None:
-                    self._known.move_to_end((name, columns))
-                    rows[place] = known[0]
-        missing = [place for place, row in enumerate(rows) if row is None]
-        if missing:
-            for place, row in zip(missing, read(missing), strict=True):
-                rows[place] = row
-                self._keep((names[place], columns), row)
-        return [row for row in rows if row is not None]
-
-    def _keep(self, key: tuple[Name, tuple[str, ...]], row: Row) -> None:
-        size = _OVERHEAD + sum(_size(value) for value in row.values())
-        with self._lock:
-            if key in self._known:
-                return
-            self._known[key] = row, size
-            self.bytes += size
-            while self.bytes > MOST_BYTES and self._known:
-                _, (_, dropped) = self._known.popitem(last=False)
-                self.is_full = True
-                self.bytes -= dropped
+        keys = [(name, columns) for name in names]
+        rows = self._known.find(keys)
+        missing = [place for place, key in enumerate(keys) if key not in rows]
+        for place, row in zip(missing, read(missing) if missing else (), strict=True):
+            rows[keys[place]] = row
+            self._known.keep(keys[place], row, _OVERHEAD + sum(map(_size, row.values())))
+        return [rows[key] for key in keys]
 
 
 def _size(value: Any) -> int:
