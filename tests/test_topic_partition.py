@@ -53,6 +53,20 @@ def test_discriminants_tell_classes_apart():
     assert (discriminants(vectors, classes)(vectors).argmax(axis=1) == classes).mean() > 0.99
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_where_neighbours_disagree_what_a_part_has_in_common_has_a_say(seed):
+    vectors, classes = planted([150] * 8, spread=2.5, seed=seed)
+    graph, rng = build_graph(vectors), np.random.default_rng(seed)
+    strayed = np.where(rng.random(len(classes)) < 0.2, rng.integers(8, size=len(classes)), classes)
+    by_ties, by_both = ((found == classes).mean() for found in (settle(graph, strayed), refine(graph, strayed)))
+    assert by_both > by_ties + 0.03
+
+
+def test_where_they_agree_they_decide():
+    vectors, classes = planted([60, 80, 100])
+    np.testing.assert_array_equal(refine(build_graph(vectors), classes), classes)
+
+
 def test_leiden_leaves_the_generator_of_python_as_it_was():
     random.seed(3)
     expected = random.random()

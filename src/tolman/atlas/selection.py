@@ -113,16 +113,14 @@ def _words(snapshot: Snapshot, inside_N: "np.ndarray") -> list[Share]:
     texts = [text or "" for text in snapshot.space.store.take(rows, ["fulltext"])["fulltext"].to_pylist()]
     parts_N = np.repeat([0, 1], [len(selected), len(others)])
     vocabulary = Vocabulary(texts)
-    told = describe(vocabulary, parts_N)[0]
-    said = [" \n ".join(" ".join(clause) for clause in each) for each in vocabulary.clauses]
-    return [
-        Share(
-            value=word,
-            selected=_share(word, said[: len(selected)]),
-            elsewhere=_share(word, said[len(selected) :]),
+    shares = []
+    for word in describe(vocabulary, parts_N)[0]:
+        has_N = vocabulary.having(word)
+        inside, elsewhere = (
+            float(has_N[parts_N == side].mean()) if np.any(parts_N == side) else 0.0 for side in (0, 1)
         )
-        for word in told
-    ]
+        shares.append(Share(value=word, selected=inside, elsewhere=elsewhere))
+    return shares
 
 
 def _sides(inside_N: "np.ndarray") -> list[tuple["np.ndarray", int]]:
@@ -131,11 +129,6 @@ def _sides(inside_N: "np.ndarray") -> list[tuple["np.ndarray", int]]:
 
 def _some(rows: Ints, most: int, chance: np.random.Generator) -> Ints:
     return rows if len(rows) <= most else np.sort(chance.choice(rows, most, replace=False))
-
-
-def _share(word: str, said: list[str]) -> float:
-    looked = f" {word} "
-    return sum(looked in f" {text} " for text in said) / max(1, len(said))
 
 
 def _columns(snapshot: Snapshot, inside_N: "np.ndarray") -> dict[str, list[Share]]:

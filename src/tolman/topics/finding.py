@@ -11,8 +11,8 @@ from tolman.models.encoder import Floats
 from tolman.neighbours import Ints
 from tolman.topics.division import NOWHERE, Division, deepen, divide, draw_cores
 from tolman.topics.graph import DocumentGraph, build_graph, canonical_order, contract, first_neighbour_groups
-from tolman.topics.growth import grow, hold_level, inherit
-from tolman.topics.levels import Level, weigh_levels
+from tolman.topics.growth import grow, inherit
+from tolman.topics.levels import Level, best_level, weigh_levels
 from tolman.topics.membership import Membership, Places, Placing, fit_placing
 from tolman.topics.naming import Vocabulary, describe, distinct, typical
 from tolman.topics.tree import DEPTHS, Depth, Tree, numbered, plant
@@ -106,7 +106,7 @@ def find_again(material: Material, before: Tree, *, bearable: float = BEARABLE, 
     _require_ties(graph)
     rng = np.random.default_rng(seed)
     groups = contract(graph, first_neighbour_groups(graph))
-    level = hold_level(weigh_levels(groups), len(known.at("shown")))
+    level = best_level(weigh_levels(groups))
     shown_N = grow(graph, known, level.resolution, bearable=bearable)
     division = deepen(graph, draw_cores(groups, rng), numbered(shown_N)[1], level, rng)
     number = _Numbering(known)

@@ -23,18 +23,8 @@ from tolman.leiden import Leiden
 from tolman.neighbours import Ints, Weights
 from tolman.topics.division import NOWHERE, fold
 from tolman.topics.graph import DocumentGraph, contract, first_neighbour_groups, sums
-from tolman.topics.levels import Level
-from tolman.topics.partition import refine, settle
+from tolman.topics.partition import refine
 from tolman.topics.tree import Tree, numbered
-
-_HOLD = 1.02  # another fineness must be worth so much more to be taken up
-
-
-def hold_level(levels: list[Level], topics: int) -> Level:
-    """The level with about as many topics as there are, unless another is worth clearly more."""
-    kept = min(levels, key=lambda level: abs(np.log(level.topics / topics)))
-    best = max(levels, key=lambda level: level.worth)
-    return best if best.worth > _HOLD * kept.worth else kept
 
 
 def grow(graph: DocumentGraph, before: Tree, resolution: float, *, bearable: float) -> Ints:
@@ -57,9 +47,9 @@ def grow(graph: DocumentGraph, before: Tree, resolution: float, *, bearable: flo
     targets_N = inherit(wanted_N, topics_N, next_id + 1)
     stays_N = (old_N & np.isin(topics_N, pinned)) | (wanted_N < 0)
     targets_N = np.where(stays_N, placed_N, targets_N)
-    moved_N = _move(_Cells.of(graph, placed_N, targets_N, old_N), resolution, bearable * old_N.sum())
+    moved_N = _move(_Cells.of(graph, placed_N, targets_N, old_N), resolution, bearable * old_N.sum(), next_id)
     ids, parts_N = numbered(moved_N)
-    settled_N = settle(graph, parts_N, movable_N=~old_N, renumber=False)
+    settled_N = refine(graph, parts_N, movable_N=~old_N, renumber=False)
     return np.where(graph.strengths > 0, ids[settled_N], NOWHERE)
 
 
@@ -155,13 +145,29 @@ class _Cells:
         gained_C: Weights = nearer_C - penalty * self.masses_C * larger_C
         return gained_C
 
+    def makes(self, next_id: int) -> NDArray[np.bool_]:
+        """(C,) whether a cell would become a topic, or go to one that is new."""
+        return self.to_C >= next_id
 
-def _move(cells: _Cells, resolution: float, left: float) -> Ints:
-    """(N,) ids after cells moved, the most gain for an old document first; at most `left` old documents."""
-    penalty = resolution / max(float(cells.masses_C.sum()), 1e-12)
+    def ends(self) -> NDArray[np.bool_]:
+        """(C,) whether nobody would be left where a cell is."""
+        _, parts_C, cells_P = np.unique(self.at_C, return_inverse=True, return_counts=True)
+        return np.asarray(cells_P[parts_C] == 1)
+
+
+def _move(cells: _Cells, resolution: float, left: float, next_id: int) -> Ints:
+    """(N,) ids after cells moved, the most gain for an old document first; at most `left` old documents.
+
+    While there are fewer topics than wanted, or more, what makes or ends one goes before what changes from one to
+    another: else there would always be something that gains a little more, and the number would stay behind the corpus.
+    """
+    penalty, wanted = resolution / max(float(cells.masses_C.sum()), 1e-12), len(np.unique(cells.to_C))
     while True:
         gains_C = np.where((cells.at_C != cells.to_C) & (cells.costs_C <= left), cells.gains(penalty), 0)
-        best = int((gains_C / (cells.costs_C + 0.5)).argmax())
+        worth_C = gains_C / (cells.costs_C + 0.5)
+        lacking = wanted - len(np.unique(cells.at_C))
+        first_C = (gains_C > 0) & (cells.makes(next_id) if lacking > 0 else cells.ends() & (lacking < 0))
+        best = int((np.where(first_C, worth_C, 0) if first_C.any() else worth_C).argmax())
         if gains_C[best] <= 0:
             return cells.at_C[cells.cell_N]
         left -= cells.costs_C[best]

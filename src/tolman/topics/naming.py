@@ -11,9 +11,12 @@ Legend for shapes:
     W  words and phrases
 """
 
+import itertools
 import re
-from collections import Counter
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,41 +26,61 @@ from tolman.neighbours import Ints, Weights
 from tolman.topics.function_words import FUNCTION_WORDS
 from tolman.topics.graph import indicator
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 WORDS = 10
 _NAMED_BY = 3
 _CHARACTERS = 2_000  # of a document, from its beginning
-_LONGEST_PHRASE = 3
 _LEAST_DOCUMENTS = 2
 _MOST_TERMS = 50_000  # each is counted in each topic
 _LEAST_SHARE = 0.02  # of a topic's documents
 _EVEN = 0.15  # of the bits that tell topics apart; a word that knows less is one that all topics use
 _COMMON = 0.01  # share of all documents; a rarer word isn't common however even
 _PHRASE_FOR_WORD = 0.5  # of the documents with the word have the phrase: then the phrase is shown for it
-_ALPHABETIC = re.compile(r"[^\W\d_][\w'’-]*[^\W_]|[^\W\d_]")
-_CLAUSE = re.compile(r"[.,;:!?()\[\]{}\"“”\n|/]+")
-
-
-def clauses(text: str) -> list[list[str]]:
-    """The words of each stretch of `text` between punctuation marks, in lower case; nothing with a digit first."""
-    found = (_ALPHABETIC.findall(clause) for clause in _CLAUSE.split(text[:_CHARACTERS].lower()))
-    return [words for words in found if words]
+_MARKS = frozenset('.,;:!?()[]{}"“”\n|/\0')
+_TOKEN = re.compile(r"[^\W\d_][\w'’-]*[^\W_]|[^\W\d_]|[.,;:!?()\[\]{}\"“”\n|/]+")
+_END = "\0"  # of a document
 
 
 class Vocabulary:
     """What documents say, read and counted once for all the divisions that are named by it.
 
+    Words are in lower case and begin with a letter; no phrase goes over a punctuation mark.
+
     Attributes:
-        clauses: of each document, see there.
         words: of which documents.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self.clauses = [clauses(text) for text in texts]
-        self.words = _Terms([{word for clause in each for word in clause} for each in self.clauses])
+        numbers: defaultdict[str, int] = defaultdict(itertools.count().__next__)
+        read = [_read(text, numbers) for text in texts]
+        read_T = np.concatenate(read) if read else np.empty(0, np.int64)
+        owner_T = np.repeat(np.arange(len(read)), [len(own) for own in read])
+        words = list(numbers)
+        is_word_V = np.array([word[0] not in _MARKS for word in words], bool)
+        at = np.flatnonzero(is_word_V[read_T])
+        self.words = _Terms.standing(owner_T[at], read_T[at], len(read), words.__getitem__).only()
+        self._phrases = _phrases(read_T, owner_T, len(read), words, is_word_V)
 
     def phrases(self, telling: frozenset[str]) -> "_Terms":
         """Two or three words in a row, the first and the last telling."""
-        return _Terms([_phrases(each, telling) for each in self.clauses])
+        ends = (term.split(" ") for term in self._phrases.terms)
+        return self._phrases.only(np.array([own[0] in telling and own[-1] in telling for own in ends], bool))
+
+    def having(self, term: str) -> NDArray[np.bool_]:
+        """(N,) whether a document has a word, or a phrase; none has one that stands in a single document."""
+        found = self._phrases if " " in term else self.words
+        place = bisect_left(found.terms, term)
+        if found.terms[place : place + 1] != [term]:
+            return np.zeros(found.there_NW.shape[0], bool)
+        return np.asarray(found.there_NW[:, [place]].toarray()[:, 0] > 0)
+
+
+def _read(text: str, numbers: defaultdict[str, int]) -> Ints:
+    """Words and marks of a text's beginning, as numbers, and a mark at the end; new ones get theirs."""
+    found = [*_TOKEN.findall(text[:_CHARACTERS].lower()), _END]
+    return np.fromiter(map(numbers.__getitem__, found), np.int64, len(found))
 
 
 def describe(said: Vocabulary, parts_N: Ints, parents_N: Ints | None = None) -> list[tuple[str, ...]]:
@@ -95,21 +118,46 @@ class _Terms:
     """Words, or phrases, and the documents in which they stand.
 
     Attributes:
-        terms: those in at least two documents, and in most.
+        terms: in alphabetical order; each in at least two documents.
         there_NW: one where a document has a term.
     """
 
-    def __init__(self, terms_of: Sequence[set[str]]) -> None:
+    def __init__(self, terms: list[str], there_NW: "csr_array") -> None:
+        self.terms, self.there_NW = terms, there_NW
+
+    @classmethod
+    def standing(cls, owners_P: Ints, terms_P: Ints, documents: int, spell: Callable[[int], str]) -> Self:
+        """Terms, from where they stand.
+
+        Args:
+            owners_P: document of each place where a term stands.
+            terms_P: which one, as a number.
+            documents: how many there are.
+            spell: the term by its number.
+        """
         from scipy.sparse import csr_array
 
-        documents = Counter(term for terms in terms_of for term in terms)
-        often = sorted((-many, term) for term, many in documents.items() if many >= _LEAST_DOCUMENTS)
-        self.terms = sorted(term for _, term in often[:_MOST_TERMS])
-        place = {term: i for i, term in enumerate(self.terms)}
-        rows = [[place[term] for term in terms if term in place] for terms in terms_of]
-        starts = np.cumsum([0, *map(len, rows)])
-        columns = np.concatenate([np.empty(0, np.int64), *rows]).astype(np.int64)
-        self.there_NW = csr_array((np.ones(len(columns)), columns, starts), (len(rows), len(self.terms)))
+        count = int(terms_P.max(initial=-1)) + 1
+        owners_P, terms_P = np.divmod(_distinct(owners_P * max(count, 1) + terms_P), max(count, 1))
+        often = np.flatnonzero(np.bincount(terms_P, minlength=count) >= _LEAST_DOCUMENTS)
+        spelled = [spell(number) for number in often.tolist()]
+        order = sorted(range(len(often)), key=spelled.__getitem__)
+        column_V = np.full(count, -1)
+        column_V[often[order]] = np.arange(len(often))
+        columns_P = column_V[terms_P]
+        stands = columns_P >= 0
+        starts = np.searchsorted(owners_P[stands], np.arange(documents + 1))
+        shape = documents, len(often)
+        there = csr_array((np.ones(int(stands.sum())), columns_P[stands], starts), shape)
+        return cls([spelled[place] for place in order], there)
+
+    def only(self, chosen_W: NDArray[np.bool_] | None = None) -> Self:
+        """The commonest of those chosen, or of all, as many as are counted."""
+        chosen = np.arange(len(self.terms)) if chosen_W is None else np.flatnonzero(chosen_W)
+        if len(chosen) > _MOST_TERMS:
+            many_W = np.asarray(self.there_NW.sum(axis=0)).ravel()[chosen]
+            chosen = np.sort(chosen[np.argsort(-many_W, kind="stable")[:_MOST_TERMS]])
+        return type(self)([self.terms[place] for place in chosen.tolist()], self.there_NW[:, chosen])
 
 
 class _Counts:
@@ -147,16 +195,41 @@ class _Counts:
         return share_W, share_W * bits_W
 
 
-def _phrases(clauses_: Sequence[Sequence[str]], telling: frozenset[str]) -> set[str]:
-    """Two or three words in a row, the first and the last telling."""
-    found = set()
-    for clause in clauses_:
-        ends = [word in telling for word in clause]
-        for length in range(2, _LONGEST_PHRASE + 1):
-            for start in range(len(clause) - length + 1):
-                if ends[start] and ends[start + length - 1]:
-                    found.add(" ".join(clause[start : start + length]))
-    return found
+def _distinct(numbers: Ints) -> Ints:
+    """Each once, ascending; for whole numbers faster than NumPy's, which hashes them."""
+    ascending = np.sort(numbers)
+    fresh = np.concatenate([ascending[:1] == ascending[:1], ascending[1:] != ascending[:-1]])
+    return np.asarray(ascending[fresh])
+
+
+def _phrases(read_T: Ints, owner_T: Ints, documents: int, words: Sequence[str], is_word_V: NDArray[np.bool_]) -> _Terms:
+    """Two or three words in a row that may be telling at both ends.
+
+    Args:
+        read_T: what was read, as numbers, documents end to end, with a mark after each.
+        owner_T: document of each.
+        documents: how many there are.
+        words: by number, marks among them.
+        is_word_V: whether it is no mark.
+    """
+    count = len(words)
+    ends_V = is_word_V & np.array([word not in FUNCTION_WORDS for word in words], bool)
+    begins = np.flatnonzero(ends_V[read_T[:-1]] & is_word_V[read_T[1:]])
+    pairs, pair_B = np.unique(read_T[begins] * count + read_T[begins + 1], return_inverse=True)
+    two = ends_V[read_T[begins + 1]]
+    three = np.flatnonzero(is_word_V[read_T[begins + 1]] & ends_V[read_T[np.minimum(begins + 2, len(read_T) - 1)]])
+    triples, triple_B = np.unique(pair_B[three] * count + read_T[begins[three] + 2], return_inverse=True)
+
+    def spell(number: int) -> str:
+        last = []
+        if number >= len(pairs):
+            number, third = divmod(int(triples[number - len(pairs)]), count)
+            last = [words[third]]
+        first, second = divmod(int(pairs[number]), count)
+        return " ".join([words[first], words[second], *last])
+
+    owners_P = np.concatenate([owner_T[begins[two]], owner_T[begins[three]]])
+    return _Terms.standing(owners_P, np.concatenate([pair_B[two], triple_B + len(pairs)]), documents, spell)
 
 
 def _choose(

@@ -29,6 +29,10 @@ _LEAST_AGREEMENT = 0.02  # pairs below it are taken for never together: the loss
 _RESTARTS = 8  # the loss has many valleys
 _SHRINKAGE = 0.3
 _VOTES = 20
+_LOOKS = 8  # with discriminants; hardly anybody moves after that
+_UNHEARD = 0.02  # of a document's ties: what a part has that none leads to
+_MOST_INSIDE = 0.99
+_LEAST_STRENGTH = 1e-12
 
 
 def consensus(contraction: Contraction, resolution: float, runs: int, rng: np.random.Generator) -> Ints:
@@ -63,14 +67,48 @@ def _median(parts_BR: Ints, sizes_B: Weights) -> Ints:
     return max(tries, key=gain)
 
 
-def refine(graph: DocumentGraph, parts_N: Ints) -> Ints:
+def refine(
+    graph: DocumentGraph, parts_N: Ints, movable_N: NDArray[np.bool_] | None = None, *, renumber: bool = True
+) -> Ints:
     """A second look at every document, since groups had been moved as one.
 
-    Each goes where most of its ties are, until nobody moves; then the parts are told apart by linear discriminants,
-    which know where in the whole space a part is, and all go where most of their ties are once more.
+    Each goes where most of its ties are, until nobody moves. From then on linear discriminants, which know where in the
+    whole space a part is, have a say, too: the greater, the less ties agree with each other. Where neighbours are of
+    one mind nothing tells parts apart as well as they do; where they aren't, as among titles of a few words, what a
+    part has in common tells more. docs/decisions/0012 has both kinds.
+
+    Args:
+        graph, parts_N, movable_N, renumber: see `settle`.
     """
-    voted_N = settle(graph, parts_N)
-    return settle(graph, _renumbered(discriminants(graph.vectors_ND, voted_N)(graph.vectors_ND).argmax(axis=1)))
+    parts_N, count = settle(graph, parts_N, movable_N, renumber=renumber), int(parts_N.max()) + 1
+    weight = _worth_of_ties(graph, parts_N)
+    for _ in range(_LOOKS):
+        placed_NP = discriminants(graph.vectors_ND, parts_N, count)(graph.vectors_ND)
+        placed_NP[:, np.bincount(parts_N, minlength=count) == 0] = -np.inf  # nobody is the first of a part
+        better_N = (placed_NP + weight * np.log(_shares(graph, parts_N, count) + _UNHEARD)).argmax(axis=1)
+        if movable_N is not None:
+            better_N = np.where(movable_N, better_N, parts_N)
+        if np.array_equal(better_N, parts_N):
+            break
+        parts_N = better_N
+    return _renumbered(parts_N) if renumber else parts_N
+
+
+def _worth_of_ties(graph: DocumentGraph, parts_N: Ints) -> float:
+    """Of the log of what share of its ties a document has to a part, beside log odds of the discriminants.
+
+    Rises with the square of the odds that a tie stays inside its part.
+    """
+    own_N = _shares(graph, parts_N, int(parts_N.max()) + 1)[np.arange(len(parts_N)), parts_N]
+    inside = min(float(own_N[graph.strengths > 0].mean()), _MOST_INSIDE) if np.any(graph.strengths) else _MOST_INSIDE
+    return float((inside / (1 - inside)) ** 2 / 4)
+
+
+def _shares(graph: DocumentGraph, parts_N: Ints, count: int) -> Weights:
+    """(N, `count`) share of each document's ties to each part."""
+    shares_NP: Weights = graph.votes(parts_N, count)
+    shares_NP /= np.maximum(graph.strengths, _LEAST_STRENGTH)[:, None]
+    return shares_NP
 
 
 def settle(
