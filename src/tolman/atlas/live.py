@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import faiss
 
+from tolman.atlas.elsewhere import find_first
 from tolman.atlas.heap import give_back
 from tolman.atlas.refusals import Gone
 from tolman.errors import TolmanError
@@ -44,15 +45,19 @@ class Snapshot:
         stamp: of the files that it was read from.
     """
 
-    def __init__(self, space: LatentSpace, stamp: Stamp, slow: ThreadPoolExecutor) -> None:
+    def __init__(self, space: LatentSpace, stamp: Stamp, slow: ThreadPoolExecutor, closing: Event) -> None:
         space.store.remember_words()
         self.space, self.stamp = space, stamp
-        self._slow = slow
+        self._slow, self._closing = slow, closing
         self._made: dict[str, asyncio.Future[Any]] = {}
 
     async def topics(self) -> "Topics":
         """Found or read when first asked for; whoever asks meanwhile waits for the same."""
-        return await self.once("topics", self.space.topics)
+        return await self.once("topics", self._topics)
+
+    def _topics(self) -> "Topics":
+        find_first(self.space, self._closing)
+        return self.space.topics()
 
     async def map(self) -> "Map":
         """Likewise."""
@@ -95,6 +100,7 @@ class LiveSpace:
         path: of the folder.
         slow: threads for what takes long; searches have threads of their own.
         quick: these.
+        closing: set when the server ends.
     """
 
     def __init__(self, path: Path) -> None:
@@ -103,8 +109,8 @@ class LiveSpace:
         self.slow = ThreadPoolExecutor(SLOW_THREADS, "slow", _keep_to_one_core)
         self.quick = ThreadPoolExecutor(QUICK_THREADS, "quick", _keep_to_one_core)
         self._changing, self._changes = asyncio.Lock(), False
-        self._closing = Event()
-        self._snapshot = Snapshot(LatentSpace.open(path), _stamp(self._watched), self.slow)
+        self.closing = Event()
+        self._snapshot = Snapshot(LatentSpace.open(path), _stamp(self._watched), self.slow, self.closing)
 
     @property
     def name(self) -> str:
@@ -143,13 +149,13 @@ class LiveSpace:
         asyncio.get_running_loop().call_later(_FREED_AFTER, self._give_back)
 
     def _give_back(self) -> None:
-        if not self._closing.is_set():
+        if not self.closing.is_set():
             self.slow.submit(give_back)
 
     async def _succeed(self, before: Snapshot) -> Snapshot:
         stamp = _stamp(self._watched)
         space = await self.in_slow(lambda: _succeeding(self.path, before.space))
-        snapshot = Snapshot(space, stamp, self.slow)
+        snapshot = Snapshot(space, stamp, self.slow, self.closing)
         await self.in_slow(lambda: snapshot.row_of)
         for name, make in (("topics", snapshot.topics), ("map", snapshot.map)):
             if before.has(name):
@@ -172,7 +178,7 @@ class LiveSpace:
             async with self._changing:  # whoever comes next takes over what is loaded, not what is half loaded
                 space = self._snapshot.space
                 await self.in_slow(space.store.load_fulltext)
-            await self.in_slow(lambda: read_ahead(space, lambda: not self._closing.is_set()))
+            await self.in_slow(lambda: read_ahead(space, lambda: not self.closing.is_set()))
 
     def _search_once(self) -> None:
         space = self._snapshot.space
@@ -183,7 +189,7 @@ class LiveSpace:
 
     def close(self) -> None:
         """Wait for what runs, and no longer."""
-        self._closing.set()
+        self.closing.set()
         self.slow.shutdown(cancel_futures=True)
         self.quick.shutdown(cancel_futures=True)
 

@@ -1,17 +1,20 @@
 """/api/topics: the tree, and what people change about it."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, Field
 
+from tolman.atlas import elsewhere
 from tolman.atlas.adding import require_writable
 from tolman.atlas.answers import TopicAnswer, TopicsAnswer
 from tolman.atlas.live import LiveSpace, Snapshot
 from tolman.atlas.python_line import opening
 from tolman.atlas.refusals import NotThere, Refusal
 from tolman.errors import QueryError
+from tolman.space.space import LatentSpace
 from tolman.topics.topics import Period, Topics
 from tolman.topics.tree import Topic
 
@@ -60,8 +63,11 @@ def topic_routes(live: LiveSpace, *, write: bool) -> APIRouter:
     routes = APIRouter(tags=["topics"])
 
     async def changed(change: "object") -> TopicsAnswer:
+        return await done(lambda space: change(space.topics()))  # type: ignore[operator]
+
+    async def done(work: Callable[[LatentSpace], object]) -> TopicsAnswer:
         require_writable(write)
-        await live.change(lambda space: change(space.topics()))  # type: ignore[operator]
+        await live.change(work)
         snapshot = await live.now()
         return _answer(snapshot, await snapshot.topics())
 
@@ -79,7 +85,8 @@ def topic_routes(live: LiveSpace, *, write: bool) -> APIRouter:
     @routes.post("/api/topics/find-again")
     async def find_again(asked: Annotated[FindAgain, Body()]) -> TopicsAnswer:
         """Find topics anew, now that there are other documents."""
-        return await changed(lambda t: t.find_again(bearable=asked.bearable, from_nothing=asked.from_nothing))
+        options = asked.model_dump()
+        return await done(lambda space: elsewhere.find_again(space, live.closing, **options))
 
     @routes.get("/api/topics/over-time")
     async def over_time(column: Column, every: Period = "month") -> OverTimeAnswer:
