@@ -26,6 +26,7 @@ from tolman.space.succession import read_ahead, take_over
 if TYPE_CHECKING:
     from tolman.projection.map import Map
     from tolman.topics.topics import Topics
+    from tolman.words import Words
 
 T = TypeVar("T")
 Stamp = tuple[int, ...]
@@ -62,6 +63,10 @@ class Snapshot:
     async def map(self) -> "Map":
         """Likewise."""
         return await self.once("map", self.space.map)
+
+    async def words(self) -> "Words":
+        """Likewise; read anew for every question they would take a second."""
+        return await self.once("words", self.space.words)
 
     async def once(self, name: str, make: Callable[[], T]) -> T:
         """What `make` gives, made by one thread and kept; a failure is told to all who wait and tried again later."""

@@ -9,6 +9,7 @@ from tolman.atlas.live import LiveSpace, Snapshot
 from tolman.atlas.python_line import opening
 from tolman.errors import QueryError
 from tolman.senses.word_senses import WordSenses
+from tolman.words import Words
 
 LONGEST_WORD = 100
 _NEAR, _EXAMPLES, _WORDS = 12, 4, 8
@@ -61,7 +62,8 @@ def sense_routes(live: LiveSpace) -> APIRouter:
         snapshot = await live.now()
         name = word[:LONGEST_WORD].encode("utf-8", "replace").decode()
         found = await live.in_slow(lambda: snapshot.space.senses(name))
-        near = await live.in_slow(lambda: _near(snapshot, name, _NEAR))
+        words = await snapshot.words()
+        near = await live.in_slow(lambda: _near(words, name, _NEAR))
         return _answer(snapshot, found, near)
 
     @routes.get("/api/words/{text:path}")
@@ -69,14 +71,15 @@ def sense_routes(live: LiveSpace) -> APIRouter:
         """The words and phrases near a word or phrase."""
         snapshot = await live.now()
         name = text[:LONGEST_WORD].encode("utf-8", "replace").decode()
-        return await live.in_slow(lambda: [_near_answer(each) for each in snapshot.space.words().near(name, k)])
+        known = await snapshot.words()
+        return await live.in_slow(lambda: [_near_answer(each) for each in known.near(name, k)])
 
     return routes
 
 
-def _near(snapshot: Snapshot, word: str, k: int) -> list[NearAnswer]:
+def _near(words: Words, word: str, k: int) -> list[NearAnswer]:
     try:
-        return [_near_answer(each) for each in snapshot.space.words().near(word, k)]
+        return [_near_answer(each) for each in words.near(word, k)]
     except QueryError:  # too rare to be among the words of the space, and yet in its documents
         return []
 

@@ -46,6 +46,16 @@ def words(text: str) -> list[Span]:
     return [match.span() for match in _WORD.finditer(text)]
 
 
+def written_words(text: str) -> list[str]:
+    """The words of `text`, as they are written."""
+    return _WORD.findall(text)
+
+
+def gaps(text: str) -> list[str]:
+    """What stands between each two words of `text`."""
+    return _WORD.split(text)[1:-1]
+
+
 def sentences(text: str) -> list[Span]:
     """The sentences of `text`, without the white space between them, in order.
 

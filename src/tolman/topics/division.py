@@ -119,7 +119,8 @@ def _divide_further(
 def fold(graph: DocumentGraph, parts_N: Ints, within_N: Ints | None = None) -> Ints:
     """Put parts that are too small to be a topic where most of their ties are; documents without ties go nowhere.
 
-    A small part without ties to another stays one only if it is a whole part of `within_N`.
+    With `within_N` a small part without ties goes to the largest that is in the same part of that; so no part is small
+    but those that are whole parts of `within_N`.
     """
     parts_N = np.where(graph.strengths > 0, parts_N, NOWHERE) if within_N is None else parts_N.copy()
     smallest = smallest_topic(len(graph))
@@ -140,6 +141,10 @@ def fold(graph: DocumentGraph, parts_N: Ints, within_N: Ints | None = None) -> I
     if within_N is None:
         lonely = np.isin(parts_N, small)
         return _renumber(np.where(lonely, NOWHERE, parts_N))
+    for part in small:  # to the largest part beside it, if there is one
+        members = parts_N == part
+        beside_N = parts_N[within_N == within_N[members.argmax()]]
+        parts_N[members] = np.bincount(beside_N[beside_N >= 0]).argmax()
     return _renumber(np.where(within_N >= 0, parts_N, NOWHERE))
 
 

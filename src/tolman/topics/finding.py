@@ -147,10 +147,16 @@ class _Numbering:
         self.next_id = 0 if before is None else before.next_id
 
     def __call__(self, parts_N: Ints, depth: Depth) -> Ints:
-        known_N = np.full(len(parts_N), NOWHERE) if self.before is None else self.before.ids_at(depth)
-        ids_N = inherit(parts_N, known_N, self.next_id)
+        ids_N = inherit(parts_N, self._known(depth, len(parts_N)), self.next_id)
         self.above(ids_N)
         return ids_N
+
+    def _known(self, depth: Depth, documents: int) -> Ints:
+        """(N,) numbers of the topics before that were of this depth; an undivided shown one is no fine one."""
+        if self.before is None:
+            return np.full(documents, NOWHERE)
+        ids_N = self.before.ids_at(depth)
+        return np.where(np.isin(ids_N, [topic.id for topic in self.before.at(depth)]), ids_N, NOWHERE)
 
     def above(self, ids_N: Ints) -> None:
         """These are taken."""

@@ -170,7 +170,7 @@ class _Counts:
         self.all_W: Weights = np.asarray(found.there_NW.sum(axis=0), np.float64).ravel()
 
     def telling(self) -> frozenset[str]:
-        """Words that are rare, or that some topics use more than others; no function words."""
+        """Words that are rare, or that some topics use more than others; no function words, no letters."""
         share_PW = (self.counts_PW + 0.5) / (self.counts_PW.sum(axis=0) + 0.5 * len(self.counts_PW))
         by_size_P1 = ((self.sizes_P + 0.5) / (self.sizes_P + 0.5).sum())[:, None]
         bits_W = (share_PW * np.log2(share_PW / by_size_P1)).sum(axis=0)
@@ -178,8 +178,7 @@ class _Counts:
         chosen = (bits_W > _EVEN * -np.log2((size_P**2).sum())) | (self.all_W < _COMMON * self.total)
         if len(self.counts_PW) == 1:  # one topic uses every word evenly
             chosen = self.all_W < 0.5 * self.total
-        told = frozenset(term for term, tells in zip(self.terms, chosen, strict=True) if tells)
-        return told - FUNCTION_WORDS
+        return frozenset(term for term, tells in zip(self.terms, chosen, strict=True) if tells and _may_tell(term))
 
     def scores(self, part: int, family_P: NDArray[np.bool_] | None) -> tuple[Weights, Weights]:
         """(W,) share of the part's documents with each term, and what it tells about the part."""
@@ -193,6 +192,11 @@ class _Counts:
         if len(self.counts_PW) == 1:
             bits_W = np.ones(len(share_W))
         return share_W, share_W * bits_W
+
+
+def _may_tell(word: str) -> bool:
+    """Whether it is neither a function word nor a crumb, as are the letters of U.S."""
+    return word not in FUNCTION_WORDS and not (len(word) == 1 and word.isascii())
 
 
 def _distinct(numbers: Ints) -> Ints:
@@ -213,7 +217,7 @@ def _phrases(read_T: Ints, owner_T: Ints, documents: int, words: Sequence[str], 
         is_word_V: whether it is no mark.
     """
     count = len(words)
-    ends_V = is_word_V & np.array([word not in FUNCTION_WORDS for word in words], bool)
+    ends_V = is_word_V & np.array([_may_tell(word) for word in words], bool)
     begins = np.flatnonzero(ends_V[read_T[:-1]] & is_word_V[read_T[1:]])
     pairs, pair_B = np.unique(read_T[begins] * count + read_T[begins + 1], return_inverse=True)
     two = ends_V[read_T[begins + 1]]

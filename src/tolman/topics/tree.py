@@ -110,9 +110,14 @@ class Tree:
         sizes: dict[int, int] = {}
         for depth in DEPTHS:
             numbers, many = np.unique(self.ids_at(depth)[counted_N], return_counts=True)
-            sizes |= dict(zip(numbers.tolist(), many.tolist(), strict=True))
+            counted = zip(numbers.tolist(), many.tolist(), strict=True)
+            # Who is in a shown topic but in none of its finer ones has its number there, too.
+            sizes |= {number: size for number, size in counted if self._is_at(number, depth)}
         topics = {number: replace(topic, size=sizes.get(number, 0)) for number, topic in self.topics.items()}
         return replace(self, topics=topics)
+
+    def _is_at(self, number: int, depth: Depth) -> bool:
+        return number in self.topics and self.topics[number].depth == depth
 
     def children(self, topic: int) -> list[Topic]:
         """The topics that one consists of, the largest first."""
