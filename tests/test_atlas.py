@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -287,6 +288,52 @@ def test_searches_are_answered_while_documents_are_added(writing: TestClient, mo
     assert writing.get("/api/search", params=query).json()["hits"][0]["id"] == "n"
 
 
+def test_a_form_is_no_file_and_nothing_is_added(writing: TestClient) -> None:
+    before = writing.get("/api/space").json()["documents"]
+    for path in ("/api/add/file", "/api/project/file"):
+        told = writing.post(path, params={"name": "n.csv"}, files={"file": ("n.csv", b"id,text\n1,hello\n")})
+        assert (told.status_code, "--data-binary" in told.json()["error"]) == (415, True)
+    assert writing.get("/api/space").json()["documents"] == before
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "says"),
+    [(b'{"documents": [', "application/json", "no whole JSON"), (b"documents", "text/plain", "Content-Type")],
+)
+def test_what_is_no_json_is_said(writing: TestClient, body: bytes, kind: str, says: str) -> None:
+    told = writing.post("/api/add", content=body, headers={"content-type": kind})
+    assert told.status_code == 422
+    assert says in told.json()["error"]
+
+
+def test_a_server_that_ends_finishes_a_change_and_waits_for_no_reader(own_space: Path) -> None:
+    reading, released, changed = threading.Event(), threading.Event(), []
+
+    def read() -> None:
+        reading.set()
+        released.wait(60)
+
+    def change(_: LatentSpace) -> None:
+        time.sleep(0.5)
+        changed.append(True)
+
+    async def work() -> None:
+        live = LiveSpace(own_space)
+        reader, changer = asyncio.ensure_future(live.in_slow(read)), asyncio.ensure_future(live.change(change))
+        while not reading.is_set():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        changer.cancel()  # as the server does with who is not answered in time
+        began = time.monotonic()
+        await live.close()
+        assert changed
+        assert time.monotonic() - began < 30
+        released.set()
+        await reader
+
+    asyncio.run(work())
+
+
 def test_the_next_version_takes_over_what_is_in_memory(own_space: Path) -> None:
     async def work() -> None:
         live = LiveSpace(own_space)
@@ -300,7 +347,7 @@ def test_the_next_version_takes_over_what_is_in_memory(own_space: Path) -> None:
             assert (hit.id, hit.snippet) == (other.id, other.snippet)
             assert (hit.score, hit.confidence) == pytest.approx((other.score, other.confidence), rel=1e-4)
         assert after.row_of["w"] == len(before.ids)
-        live.close()
+        await live.close()
 
     asyncio.run(work())
 

@@ -126,3 +126,39 @@ def test_a_folder_without_a_model_is_refused_before_topics_are_found(cli: Cli, o
     assert outcome.code == 1
     assert "expected a folder with a causal language model" in outcome.stderr
     assert tree(own_space) == before
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--merge", "0,1", "--split", "2"),
+        ("--pin", "0", "--unpin", "0"),
+        ("--again", "--rename", "0", "Money"),
+        ("--documents", "--over-time", "year"),
+        ("--place", "a refund", "--over-time", "year"),
+    ],
+)
+def test_one_change_at_a_time_and_one_thing_to_look_at(cli: Cli, space: Path, flags: tuple[str, ...]) -> None:
+    before = tree(space)
+    outcome = cli("topics", space, *flags)
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert "don't go together" in outcome.stderr
+    assert tree(space) == before
+
+
+def test_one_topic_as_json(cli: Cli, space: Path) -> None:
+    first = open_space(space).topics().shown[0]
+    assert json.loads(cli("topics", space, "--topic", first.id, "--json").stdout)["name"] == first.name
+
+
+@pytest.mark.parametrize("verb", ["topics", "map"])
+def test_what_a_space_was_made_from_is_never_written_over(cli: Cli, space: Path, tmp_path: Path, verb: str) -> None:
+    source = tmp_path / Path(open_space(space).description.corpus.source).name
+    source.write_text("mine")
+    before = tree(space)
+    outcome = cli(verb, space, "-o", source)
+    assert outcome.code == 1
+    assert outcome.stderr.count("\n") == 1
+    assert "choose another name" in outcome.stderr
+    assert source.read_text() == "mine"
+    assert tree(space) == before

@@ -8,6 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from tolman.errors import QueryError
 from tolman.topics.division import NOWHERE, smallest_topic
 from tolman.topics.finding import Found, Material, find, find_again
+from tolman.topics.tree import Topic, Tree
 
 SIZES = [60, 90, 120, 50, 70]
 
@@ -97,6 +98,24 @@ def test_no_more_documents_move_than_are_bearable():
         assert (again.tree.shown_N != mixed).mean() <= bearable
     free = find_again(material, before, bearable=1.0)
     assert adjusted_rand_score(free.tree.shown_N, first.tree.shown_N) > 0.95
+
+
+def test_an_undivided_topic_that_is_divided_later_gives_its_number_to_no_finer_one():
+    material, classes = planted_material(SIZES)
+    first = find(material)
+    one = replace(first.tree, fine_N=first.tree.shown_N)  # nothing was divided
+    mixed = np.where(classes == 0, one.shown_N[classes == 1][0], one.shown_N)  # two classes in one topic
+    again = find_again(material, replace(one, shown_N=mixed, fine_N=one.shown_N), bearable=0.0)
+    own = again.tree.fine_N == again.tree.shown_N
+    assert all(again.tree.topics[number].depth == "fine" for number in set(again.tree.fine_N[~own].tolist()))
+    for number, topic in again.tree.topics.items():
+        assert topic.size == (again.tree.ids_at(topic.depth) == number).sum()
+
+
+def test_a_topic_counts_whom_none_of_its_finer_ones_has():
+    topics = {0: Topic(0, None, "shown", "a"), 1: Topic(1, 0, "fine", "b")}
+    tree = Tree(topics, np.zeros(5, np.int64), np.array([1, 1, 1, 0, 0]), 2).sized(np.ones(5, bool))
+    assert (tree.topics[0].size, tree.topics[1].size) == (5, 3)
 
 
 def test_new_topics_never_get_a_number_that_was_taken():

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from tolman.counting import counted
 from tolman.errors import QueryError
 from tolman.models.encoder import Floats, unit
+from tolman.progress import Progress, Silent
 from tolman.space.derived import derived_file, read_derived, write_derived
 from tolman.vocabulary import Term, collect_terms
 
@@ -189,8 +191,12 @@ class Words:
         return NearWord(self.terms[place].text, score, self.terms[place].documents)
 
 
-def words_of(space: "LatentSpace") -> Words:
+def words_of(space: "LatentSpace", *, progress: Progress | None = None) -> Words:
     """The words and phrases of `space`, from `derived/` where they were collected before.
+
+    Args:
+        space: of which.
+        progress: who watches.
 
     Raises:
         QueryError: no word stands in enough documents.
@@ -201,9 +207,12 @@ def words_of(space: "LatentSpace") -> Words:
     kept = read_derived(file)
     if kept is not None and kept[0].schema.names == ["text", "documents", "vector"]:
         return _of_table(space, kept[0])
+    watched = progress or Silent()
+    watched.start("collecting words and phrases")
     terms = collect_terms(lambda: _contents(space), lambda word: not len(space.store.lexical(word, 1)[0]))
     if not terms:
         raise QueryError(f"{space.path} is too small to have words of its own: none stands in enough documents")
+    watched.start(f"encoding {counted(len(terms), 'word')} and phrases")
     vectors_VD = space.encoder.encode([term.text for term in terms])
     known = np.flatnonzero(vectors_VD.any(axis=1)).tolist()
     table = _as_table([terms[place] for place in known], vectors_VD[known])

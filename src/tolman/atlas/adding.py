@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from tolman.atlas.answers import AddedAnswer
 from tolman.atlas.live import LiveSpace
-from tolman.atlas.refusals import ReadOnly
+from tolman.atlas.refusals import ReadOnly, WrongKind
 from tolman.errors import SourceError
 from tolman.space.space import LatentSpace
 
@@ -48,7 +48,7 @@ def adding_routes(live: LiveSpace, *, write: bool) -> APIRouter:
     async def add_file(request: Request, name: str = "documents.txt") -> AddedAnswer:
         """Add the documents of a file: .jsonl, .csv or .tsv with columns, else a text a file."""
         require_writable(write)
-        return await _added(rows_of_file(name, await request.body()))
+        return await _added(rows_of_file(name, await file_of(request)))
 
     async def _added(rows: list[dict[str, Any]]) -> AddedAnswer:
         def work(space: LatentSpace) -> AddedAnswer:
@@ -64,6 +64,17 @@ def adding_routes(live: LiveSpace, *, write: bool) -> APIRouter:
         return await live.change(work)
 
     return routes
+
+
+async def file_of(request: Request) -> bytes:
+    """The file that a request consists of.
+
+    Raises:
+        WrongKind: it is a form with a file in it.
+    """
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise WrongKind("expected the file itself as the body, not a form: curl --data-binary @FILE")
+    return await request.body()
 
 
 def rows_of_file(name: str, content: bytes) -> list[dict[str, Any]]:

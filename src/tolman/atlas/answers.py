@@ -55,10 +55,10 @@ class DocumentAnswer(BaseModel):
     label: str | None
     metadata: dict[str, Any]
     duplicate_ids: list[str]
-    topic: int | None = None
+    topic: int | None = Field(default=None, description="Null: it belongs nowhere, or topics weren't asked for yet.")
     topic_name: str | None = None
-    probability: float | None = None
-    margin: float | None = None
+    probability: float | None = Field(default=None, description="That it is in `topic`.")
+    margin: float | None = Field(default=None, description="How much that is above the next topic's.")
     trust: float | None = None
     python: str = ""
 
@@ -136,10 +136,10 @@ class TopicsAnswer(BaseModel):
 class PlaceAnswer(BaseModel):
     """Where a text lands."""
 
-    topic: int | None
-    nearest_topic: int | None
-    topic_name: str | None
-    probability: float | None
+    topic: int | None = Field(description="Null: it belongs nowhere.")
+    nearest_topic: int | None = Field(description="The likeliest, though it may be far.")
+    topic_name: str | None = Field(description="Of the nearest one.")
+    probability: float | None = Field(description="Of the nearest one, were it somewhere.")
     x: float | None
     y: float | None
     trust: float | None

@@ -39,10 +39,16 @@ _SAID = {
     404: "No such thing",
     409: "Of another space",
     413: "Too much at once",
+    415: "A form where a file was expected",
     422: "A parameter of the wrong type or out of range",
     429: "Too many changes",
     501: "An extra isn't installed",
     503: "The space is gone or damaged, or too much is asked at once",
+}
+
+_NO_JSON = {
+    "json_invalid": "the body is no whole JSON: an object in braces, names and texts in double quotes",
+    "model_attributes_type": "expected an object of JSON, sent with Content-Type: application/json",
 }
 
 
@@ -73,7 +79,7 @@ def create_app(
         warming = asyncio.ensure_future(live.warm())
         yield
         warming.cancel()
-        live.close()
+        await live.close()
 
     app = FastAPI(
         title=f"Tolman: {live.name}",
@@ -116,6 +122,8 @@ def _tell_failures(app: FastAPI, live: LiveSpace) -> None:
     @app.exception_handler(RequestValidationError)
     async def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
+        if first.get("loc", ())[:1] == ("body",) and first.get("type") in _NO_JSON:
+            return JSONResponse({"error": _NO_JSON[first["type"]]}, 422)
         where = ".".join(str(part) for part in first.get("loc", ()) if part not in ("query", "body", "path"))
         return JSONResponse({"error": f"{where or 'the request'}: {first.get('msg', 'not understood')}"}, 422)
 

@@ -142,9 +142,10 @@ def _document(snapshot: Snapshot, topics: Topics | None, drawn: Any, id: str) ->
     )
     if topics is not None:
         number = int(topics.labels[row])
-        answer.topic, answer.topic_name = (number, topics[number].name) if number >= 0 else (None, None)
-        answer.probability = float(topics.record.probability_N[row])
-        answer.margin = float(topics.record.margin_N[row])
+        if number >= 0:
+            answer.topic, answer.topic_name = number, topics[number].name
+            answer.probability = float(topics.record.probability_N[row])
+            answer.margin = float(topics.record.margin_N[row])
     if drawn is not None:
         answer.trust = float(drawn.trust_N[row])
     return answer

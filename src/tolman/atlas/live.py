@@ -114,6 +114,7 @@ class LiveSpace:
         self.slow = ThreadPoolExecutor(SLOW_THREADS, "slow", _keep_to_one_core)
         self.quick = ThreadPoolExecutor(QUICK_THREADS, "quick", _keep_to_one_core)
         self._changing, self._changes = asyncio.Lock(), False
+        self._work: asyncio.Future[Any] | None = None  # goes on where whoever asked for it was sent away
         self.closing = Event()
         self._snapshot = Snapshot(LatentSpace.open(path), _stamp(self._watched), self.slow, self.closing)
 
@@ -139,7 +140,8 @@ class LiveSpace:
         async with self._changing:
             before, self._changes = self._snapshot.space, True
             try:
-                done = await self.in_slow(lambda: work(_reopened(self.path, before)))
+                self._work = asyncio.ensure_future(self.in_slow(lambda: work(_reopened(self.path, before))))
+                done: T = await asyncio.shield(self._work)
                 await self._renew()
             finally:
                 self._changes = False
@@ -192,11 +194,13 @@ class LiveSpace:
         space.search("a", 1)
         self._snapshot.row_of  # noqa: B018  made now, too
 
-    def close(self) -> None:
-        """Wait for what runs, and no longer."""
+    async def close(self) -> None:
+        """Finish the change that is being made, and begin nothing more. What only reads isn't waited for."""
         self.closing.set()
-        self.slow.shutdown(cancel_futures=True)
-        self.quick.shutdown(cancel_futures=True)
+        if self._work is not None:
+            await asyncio.wait([self._work])
+        for threads in (self.slow, self.quick):
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _keep_to_one_core() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from tolman.atlas.adding import FILE_BODY, rows_of_file
+from tolman.atlas.adding import FILE_BODY, file_of, rows_of_file
 from tolman.atlas.answers import Landing, LandingsAnswer, PlaceAnswer
 from tolman.atlas.documents import list_rows
 from tolman.atlas.live import LiveSpace, Snapshot
@@ -50,7 +50,7 @@ def placing_routes(live: LiveSpace) -> APIRouter:
         """Where the documents of a file land: .jsonl, .csv or .tsv with columns, else a text a file. Nothing is changed
         by it."""
         snapshot = await live.now()
-        content = await request.body()
+        content = await file_of(request)
         drawn, topics = await _known(snapshot)
         return await live.in_slow(lambda: _land(snapshot, drawn, topics, name, content))
 

@@ -2,6 +2,7 @@
 
 400  a query, filter or document that can't be used      404  no such document, topic or page
 403  the server only reads, or another site asked        413  more than is taken in at once
+415  a form where a file was expected
 409  it belongs to another space, or has changed         429  too many changes in a short time
 422  a parameter of the wrong type or out of range       501  an extra isn't installed
 503  the space is gone or damaged                        507  the disk is full
@@ -36,6 +37,12 @@ class ReadOnly(Refusal):
     """The server was started without --write."""
 
     status = 403
+
+
+class WrongKind(Refusal):
+    """The body is of another kind than is taken in."""
+
+    status = 415
 
 
 class Gone(Refusal):

@@ -7,11 +7,13 @@
 - A request's body is counted as it comes in; changes are counted by client.
 """
 
+import asyncio
 import hmac
 import json
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeAlias
@@ -84,6 +86,9 @@ class Guard:
             await self._app(scope, body, _answering(send, body))
         except _TooLong:
             await _refuse(send, 413, _TOO_LONG)
+        except asyncio.CancelledError:  # the server ends and waits no longer
+            with suppress(RuntimeError):  # half of an answer is out
+                await _refuse(send, 503, "the server ended before this was answered: ask again when it is back")
 
     def _host(self, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
         name = _host_name(headers.get(b"host", b""))

@@ -8,6 +8,7 @@ import faulthandler
 import os
 import signal
 import sys
+import threading
 from types import TracebackType
 
 import click
@@ -21,6 +22,7 @@ DISK_ERRORS = {
     errno.EROFS: "read-only",
     errno.EACCES: "not permitted",
 }
+_PARTING = 0.5  # seconds that a thread has to end by itself
 
 
 class Verbs(click.Group):
@@ -88,11 +90,23 @@ def leave(code: object) -> None:
     On its way out of a process group PyTorch sometimes aborts, after all is done ("terminate called without an active
     exception"), and torchrun then calls the whole run a failure.
     """
-    if os.environ.get("WORLD_SIZE", "1") == "1":
-        return
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        _end(code if isinstance(code, int) else int(code is not None))
+
+
+def leave_threads_behind(code: int) -> None:
+    """End the process now if threads still compute what nobody waits for any more; Python would wait for them."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(_PARTING)
+            if thread.is_alive():
+                _end(code)
+
+
+def _end(code: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    os._exit(code if isinstance(code, int) else int(code is not None))
+    os._exit(code)
 
 
 def report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -49,11 +49,13 @@ def map_(space: Path, *, output: Path | None, color: str | None, seed: int | Non
     from tolman.drawing.files import draw_map, require_output
     from tolman.drawing.scene import require_color
     from tolman.projection.map import map_of
+    from tolman.space.source import spare_source
     from tolman.space.space import open_space
 
     opened = open_space(space)
     if output is not None:
         require_output(output)
+        spare_source(opened, output)
         require_color(opened, color)
     began = time.perf_counter()
     with progress_on_stderr() as progress:

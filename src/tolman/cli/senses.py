@@ -8,6 +8,7 @@ import click
 
 from tolman.cli.parameters import json_option, space_argument
 from tolman.cli.printing import print_json, shown
+from tolman.cli.watching import progress_on_stderr
 from tolman.counting import counted
 from tolman.errors import QueryError
 
@@ -40,7 +41,8 @@ def senses(space: Path, word: str, *, occurrences: bool, k: int, exact: bool, js
     _require_count(k)
     from tolman.space.space import open_space
 
-    found = open_space(space).senses(word, exact=exact)
+    with progress_on_stderr() as progress:
+        found = open_space(space).senses(word, exact=exact, progress=progress)
     if occurrences:
         for occurrence in found.occurrences:
             print_json(asdict(occurrence), indent=None)

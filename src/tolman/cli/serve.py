@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from tolman.cli.exits import leave_threads_behind
 from tolman.cli.parameters import space_argument
 
+_INTERRUPTED = 130
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{8,200}")
 
 
@@ -44,7 +46,12 @@ def serve(space: Path, *, host: str, port: int, write: bool, token: str | None, 
         if show:
             click.launch(f"{address}{f'?token={token}' if token else ''}")
 
-    run(space, host=host, port=port, write=write, token=token, ready=told)
+    try:
+        run(space, host=host, port=port, write=write, token=token, ready=told)
+    except KeyboardInterrupt:
+        leave_threads_behind(_INTERRUPTED)
+        raise
+    leave_threads_behind(0)
 
 
 def is_loopback(host: str) -> bool:

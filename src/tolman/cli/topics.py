@@ -66,14 +66,18 @@ def topics(space: Path, *, json: bool, output: Path | None, **asked: Any) -> Non
       tolman topics tickets.space --merge 3,7
       tolman topics tickets.space --over-time year --every year
     """
+    _require_one(_CHANGES, asked)
+    _require_one(_VIEWS, asked)
+    merged = _numbers(asked["merge"])
+    from tolman.space.source import spare_source
     from tolman.space.space import open_space
     from tolman.tables import require_table_file
 
+    opened = open_space(space)
     if output is not None:
         require_table_file(output)
-    merged = _numbers(asked["merge"])
+        spare_source(opened, output)
     with progress_on_stderr() as progress:
-        opened = open_space(space)
         namer = None if asked["namer"] is None else _namer(asked["namer"])  # refused before anything is found and kept
         found = opened.topics(progress=progress)
         if asked["again"] or asked["from_nothing"]:
@@ -87,7 +91,17 @@ def topics(space: Path, *, json: bool, output: Path | None, **asked: Any) -> Non
     _show(found, json=json, output=output, **{name: asked[name] for name in _SHOWN})
 
 
+_CHANGES = (("again", "from_nothing"), ("rename",), ("merge",), ("split",), ("pin",), ("unpin",))
+_VIEWS = (("documents",), ("place",), ("over_time",))
 _SHOWN = ("documents", "depth", "topic", "place", "over_time", "every")
+
+
+def _require_one(groups: tuple[tuple[str, ...], ...], asked: dict[str, Any]) -> None:
+    """One change at a time, so that none is made where another fails; and one thing to look at."""
+    given = [names for names in groups if any(asked[name] is not None and asked[name] is not False for name in names)]
+    if len(given) > 1:
+        flags = " and ".join(f"--{names[0].replace('_', '-')}" for names in given)
+        raise click.UsageError(f"{flags} don't go together: one at a time")
 
 
 def _namer(folder: Path) -> "Namer":
@@ -135,10 +149,10 @@ def _show(
     elif documents or output is not None:
         rows = found.documents(depth) if topic is None else found.members(topic)
         print_table(rows, output, json=True)
+    elif topic is not None:
+        print_json(found[topic].to_json()) if json else print_topic(found, found[topic])
     elif json:
         print_json(as_json(found))
-    elif topic is not None:
-        print_topic(found, found[topic])
     else:
         print_topics(found, depth)
 

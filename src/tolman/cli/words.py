@@ -9,6 +9,7 @@ import click
 
 from tolman.cli.parameters import json_option, space_argument
 from tolman.cli.printing import print_columns, print_json, shown
+from tolman.cli.watching import progress_on_stderr
 
 if TYPE_CHECKING:
     from tolman.words import NearWord, WordCluster
@@ -47,7 +48,8 @@ def words(
         raise click.UsageError("give one of WORD, --analogy, --document and --clusters")
     from tolman.space.space import open_space
 
-    known = open_space(space).words()
+    with progress_on_stderr() as progress:
+        known = open_space(space).words(progress=progress)
     if clusters is not None:
         found = known.clusters(clusters)
         print_json([asdict(cluster) for cluster in found]) if json else _print_clusters(found, k)

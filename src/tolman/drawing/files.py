@@ -12,6 +12,7 @@ from tolman.drawing.scene import Label, Scene, scene_of
 from tolman.drawing.vector import render_svg
 from tolman.errors import SourceError, SpaceError
 from tolman.progress import Progress, Silent
+from tolman.space.source import spare_source
 from tolman.storage import folders_above, write_whole
 from tolman.tables import WRITERS, write_table
 
@@ -41,13 +42,14 @@ def draw_map(
 
     Raises:
         SourceError: `output` has another ending than these.
-        SpaceError: see `LatentSpace.map`; or `output` is a folder.
+        SpaceError: see `LatentSpace.map`; or `output` is a folder, or the source of the space.
         QueryError: no such column, or none that can be told in colours; no topics to colour by.
         MissingExtra: a picture without Pillow; topics to be found without igraph.
         StorageError: the disk refused; what was there is untouched.
     """
     output = Path(output)
     require_output(output)
+    spare_source(space, output)
     drawn = drawn or space.map(progress=progress)
     watched = progress or Silent()
     if output.suffix.lower() in WRITERS:

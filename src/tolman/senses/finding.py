@@ -13,6 +13,7 @@ from tolman.counting import counted
 from tolman.errors import QueryError
 from tolman.models.encoder import Floats
 from tolman.neighbours import Ints
+from tolman.progress import Progress, Silent
 from tolman.senses import cache
 from tolman.senses.contexts import Window, contexts_of
 from tolman.senses.induction import Partition, partition
@@ -30,7 +31,9 @@ _DRAWN = 1_000  # places in the whole space that a sense's words are compared wi
 _CONTEXT = 12  # words on either side of an example
 
 
-def find_senses(space: "LatentSpace", word: str, *, exact: bool = False) -> WordSenses:
+def find_senses(
+    space: "LatentSpace", word: str, *, exact: bool = False, progress: Progress | None = None
+) -> WordSenses:
     """The senses of `word` in `space`, from `derived/` where they were found before.
 
     Args:
@@ -38,6 +41,7 @@ def find_senses(space: "LatentSpace", word: str, *, exact: bool = False) -> Word
         word: one word, in any case.
         exact: True: only occurrences in just this form; False: also those of the forms that full text takes as the same
             word.
+        progress: who watches.
 
     Raises:
         QueryError: it is no single word, no document has it, or it is too rare to have senses told apart.
@@ -48,6 +52,8 @@ def find_senses(space: "LatentSpace", word: str, *, exact: bool = False) -> Word
     kept = cache.load(file)
     if kept is not None:
         return kept
+    watched = progress or Silent()
+    watched.start(f"looking where {word!r} stands")
     found = find_places(space, word, exact=exact)
     if len(found.places) < FEWEST_OCCURRENCES:
         if not found.places:
@@ -56,8 +62,10 @@ def find_senses(space: "LatentSpace", word: str, *, exact: bool = False) -> Word
         raise QueryError(
             f"{word!r} stands in {space.path} only {times}: to tell its senses apart takes {FEWEST_OCCURRENCES}"
         )
+    watched.start(f"reading what stands around {counted(len(found.places), 'occurrence')}")
     vectors_ND = contexts_of(space.encoder, found.places).joined([place.form for place in found.places])
     anywhere = [Window.of(place) for place in draw_places(space, _DRAWN)]
+    watched.start("telling senses apart")
     parts = partition(vectors_ND)
     told = telling_words(
         [Window.of(place) for place in found.places],

@@ -299,17 +299,17 @@ class LatentSpace:
 
         return search(self, given_texts("queries", queries), k, mode=mode, where=where, snippets=snippets)
 
-    def senses(self, word: str, *, exact: bool = False) -> "WordSenses":
+    def senses(self, word: str, *, exact: bool = False, progress: Progress | None = None) -> "WordSenses":
         """The senses of `word`, told apart by where it stands: see `tolman.senses.finding.find_senses`."""
         from tolman.senses.finding import find_senses
 
-        return find_senses(self, word, exact=exact)
+        return find_senses(self, word, exact=exact, progress=progress)
 
-    def words(self) -> "Words":
+    def words(self, *, progress: Progress | None = None) -> "Words":
         """The words and phrases of the documents, in their latent space: see `tolman.words.Words`."""
         from tolman.words import words_of
 
-        return words_of(self)
+        return words_of(self, progress=progress)
 
     def topics(self, *, progress: Progress | None = None) -> "Topics":
         """What the documents are about: see `tolman.topics.topics.Topics`. Found once, then kept up with the space."""
