@@ -58,7 +58,8 @@ def lasso(page: Page) -> None:
         turn = complex(75, 0) * (complex(0.9808, 0.1951) ** step)  # a thirty-second of a circle
         page.mouse.move(middle[0] + turn.real, middle[1] + turn.imag)
     page.mouse.up()
-    page.wait_for_timeout(2 * SETTLED)
+    page.get_by_text("What sets it apart").wait_for(timeout=60_000)
+    page.wait_for_timeout(SETTLED)
 
 
 def main() -> None:
