@@ -24,6 +24,8 @@ def term_importance(counts_NV: sparse.csr_matrix) -> Floats:
     """BM25's inverse document frequency of every token, divided by its mean: (V,)."""
     documents, vocabulary = counts_NV.shape
     frequency_V = np.bincount(counts_NV.indices, minlength=vocabulary)
+    if not frequency_V.any():  # documents of nothing that the tokenizer knows
+        return np.ones(vocabulary, np.float32)
     importance_V = np.log1p((documents - frequency_V + 0.5) / (frequency_V + 0.5))
     return np.asarray(importance_V / importance_V[frequency_V > 0].mean(), np.float32)
 
