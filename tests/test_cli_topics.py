@@ -146,6 +146,13 @@ def test_one_change_at_a_time_and_one_thing_to_look_at(cli: Cli, space: Path, fl
     assert tree(space) == before
 
 
+@pytest.mark.parametrize("listed", ["", "1,", "a,b"])
+def test_merging_wants_numbers(cli: Cli, space: Path, listed: str) -> None:
+    outcome = cli("topics", space, "--merge", listed)
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert "numbers with commas" in outcome.stderr
+
+
 def test_one_topic_as_json(cli: Cli, space: Path) -> None:
     first = open_space(space).topics().shown[0]
     assert json.loads(cli("topics", space, "--topic", first.id, "--json").stdout)["name"] == first.name

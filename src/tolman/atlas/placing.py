@@ -96,7 +96,7 @@ def _place(snapshot: Snapshot, drawn: Map | None, topics: Topics | None, text: s
     rows = np.asarray(near.positions_K, np.int64) if vectors_1D.any() else np.empty(0, np.int64)
     listed = list_rows(snapshot, rows, None) if len(rows) else []
     hits = [
-        {**short.model_dump(), "score": float(cosine), "cosine": float(cosine), "confidence": None}
+        {**short.model_dump(), "score": min(1.0, float(cosine)), "cosine": min(1.0, float(cosine)), "confidence": None}
         for short, cosine in zip(listed, near.cosines_K, strict=False)
     ]
     told = text if len(text) <= _TOLD else f"{text[:_TOLD]}..."

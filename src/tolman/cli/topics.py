@@ -112,7 +112,7 @@ def _namer(folder: Path) -> "Namer":
 
 def _numbers(listed: str | None) -> list[int]:
     try:
-        return [int(number) for number in listed.split(",")] if listed else []
+        return [int(number) for number in listed.split(",")] if listed is not None else []
     except ValueError:
         raise click.UsageError(f"--merge: expected numbers with commas between, got {listed!r}") from None
 
