@@ -1,5 +1,7 @@
 """Topics that the server has found by another process."""
 
+import os
+import sys
 import time
 from pathlib import Path
 from threading import Event
@@ -7,8 +9,9 @@ from threading import Event
 import pytest
 from atlas_client import serving
 
-from tolman import TolmanError, open_space
+from tolman import open_space
 from tolman.atlas import elsewhere
+from tolman.atlas.refusals import Gone
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +23,7 @@ def test_they_are_those_that_python_finds(own_space: Path, monkeypatch: pytest.M
     ran: list[str] = []
     run = elsewhere._tolman_topics
     monkeypatch.setattr(
-        elsewhere, "_tolman_topics", lambda space, stop, *more: (ran.append(*more or [""]), run(space, stop, *more))
+        elsewhere, "_tolman_topics", lambda space, stop, *more: (ran.append(*more or [""]), run(space, stop, *more))[1]
     )
     with serving(own_space, write=True) as client:
         told = client.get("/api/topics").json()["topics"]
@@ -37,17 +40,29 @@ def test_topics_that_are_there_are_read(own_space: Path, monkeypatch: pytest.Mon
         assert [topic["id"] for topic in client.get("/api/topics").json()["topics"]] == expected
 
 
-def test_what_the_process_says_is_told(own_space: Path) -> None:
+def test_where_the_process_fails_the_reason_has_its_own_status(own_space: Path) -> None:
     (own_space / "topics").mkdir()
     (own_space / "topics" / "topics.json").write_text("{")
-    with pytest.raises(TolmanError, match=r"topics\.json is damaged"):
-        elsewhere.find_again(open_space(own_space), Event(), bearable=0.02, from_nothing=False)
+    with serving(own_space, write=True) as client:
+        told = client.post("/api/topics/find-again", json={})
+    assert told.status_code == 503
+    assert "topics.json is damaged" in told.json()["error"]
+
+
+def test_without_igraph_the_missing_extra_is_told(own_space: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "igraph", None)
+    monkeypatch.setenv("PYTHONPATH", os.fspath(own_space.parent))
+    (own_space.parent / "igraph.py").write_text("raise ImportError('not here', name='igraph')")
+    with serving(own_space) as client:
+        told = client.get("/api/topics")
+    assert told.status_code == 501
+    assert "tolman[topics]" in told.json()["error"]
 
 
 def test_a_server_that_ends_waits_for_nobody(own_space: Path) -> None:
     stop, began = Event(), time.monotonic()
     stop.set()
-    with pytest.raises(TolmanError, match="finding topics ended"):
+    with pytest.raises(Gone, match="the server ended"):
         elsewhere.find_first(open_space(own_space), stop)
     assert time.monotonic() - began < 10
     assert not (own_space / "topics" / "topics.json").exists()
