@@ -52,8 +52,6 @@ def find_senses(
     kept = cache.load(file)
     if kept is not None:
         return kept
-    watched = progress or Silent()
-    watched.start(f"looking where {word!r} stands")
     found = find_places(space, word, exact=exact)
     if len(found.places) < FEWEST_OCCURRENCES:
         if not found.places:
@@ -62,6 +60,7 @@ def find_senses(
         raise QueryError(
             f"{word!r} stands in {space.path} only {times}: to tell its senses apart takes {FEWEST_OCCURRENCES}"
         )
+    watched = progress or Silent()
     watched.start(f"reading what stands around {counted(len(found.places), 'occurrence')}")
     vectors_ND = contexts_of(space.encoder, found.places).joined([place.form for place in found.places])
     anywhere = [Window.of(place) for place in draw_places(space, _DRAWN)]
