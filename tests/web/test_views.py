@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import Page, drop_files, serve, stop
+from PIL import Image
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_a_topic_is_searched_alone(opened: Page) -> None:
     assert page.input_value("#query") == "card"
 
 
-def test_topics_over_time_as_chart_table_and_file(dated: Page) -> None:
+def test_topics_over_time_as_chart_table_and_files(dated: Page) -> None:
     page = dated.open("/?view=topics&every=year")
     page.wait_for_selector(".chart rect", state="attached")
     assert page.input_value("#time") == "opened"
@@ -62,6 +63,12 @@ def test_topics_over_time_as_chart_table_and_file(dated: Page) -> None:
     with page.expect_download() as download:
         page.locator("section[aria-label='Topics over time'] .export a", has_text="CSV").click()
     assert Path(download.value.path()).read_text(encoding="utf-8").startswith('"period"')
+    with page.expect_download() as download:
+        page.locator("section[aria-label='Topics over time']").get_by_role("button", name="PNG").click()
+    assert download.value.suggested_filename == "topics-over-time.png"
+    with Image.open(download.value.path()) as drawn:
+        assert drawn.width == 1_280
+        assert len(drawn.convert("RGB").getcolors(1 << 20)) > len(years)  # bars, not a blank
 
 
 def test_the_map_is_coloured_by_dates_that_are_text(dated: Page) -> None:
