@@ -3,8 +3,8 @@
 The new division starts from the old one, with newcomers in small groups beside it; then Leiden moves documents wherever
 modularity gains by it. Of what it would change for the old documents, only so much is done as they can bear: groups of
 documents that would move together do so in the order of what a moved document gains, those first that bring the number
-of topics nearer to what is wanted, until a given share of the old ones has moved. What is left waits for the next time. So topics neither drain into each other over many rounds nor lose
-their documents in one; newcomers are free.
+of topics nearer to what is wanted, until a given share of the old ones has moved. What is left waits for the next
+time. So topics neither drain into each other over many rounds nor lose their documents in one; newcomers are free.
 
 Rivals that were measured (anchor nodes, matching after a cold fit, freezing): docs/decisions/0012.
 
